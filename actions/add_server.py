@@ -1,0 +1,36 @@
+"""Add a server to the fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from actions import server_form
+from actions.permission import require
+from cdn.model import Actor, Invalid
+from db import fleet
+from db.engine import reachable
+
+
+def add_server(engine: Engine, fields: Mapping[str, Any], *, key: str, by: Actor) -> int:
+    """Add the server that `fields` describe; returns its id. Collectors notice within seconds.
+
+    Raises Invalid with every fault by field, db.secrets.NoKey, Forbidden, db.engine.Unavailable.
+    """
+    require(by, "admin")
+    draft = server_form.read(fields)
+    with reachable(engine), Session(engine) as session, session.begin():
+        if fleet.by_name(session, draft.name) is not None:
+            raise Invalid({"name": f"there is a server called {draft.name} already"})
+        server = fleet.add(session, draft, key)
+        refuse_unknown(fleet.link(session, server, draft.origins))
+        return server.id
+
+
+def refuse_unknown(origins: list[str]) -> None:
+    """Raise Invalid where servers to pull from do not exist."""
+    if origins:
+        raise Invalid({"origins": f"there is no server called {', '.join(origins)}"})

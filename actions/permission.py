@@ -1,0 +1,17 @@
+"""Who may do what: viewers look, operators act on what is going on, admins change the set-up."""
+
+from __future__ import annotations
+
+from cdn.model import Actor
+
+RANK = {"viewer": 0, "operator": 1, "admin": 2}
+
+
+class Forbidden(Exception):
+    """The actor's role does not allow it."""
+
+
+def require(by: Actor, role: str) -> None:
+    """Raise Forbidden unless `by` has at least `role`."""
+    if RANK.get(by.role, -1) < RANK[role]:
+        raise Forbidden(f"{by.name} is {by.role}; this takes {role}")

@@ -1,0 +1,54 @@
+"""Test connection: what is behind an address, before or after it becomes a server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from actions import server_form
+from actions.permission import require
+from cdn.model import Actor, Credentials, Invalid, Kind, Target
+from cdn.settings import Settings
+from collector.detect import Found, detect
+
+FIND_OUT = "find_out"
+# Only what a connection needs is judged: the rest of the form may still be empty.
+NEEDED = ("url", "role", "verify_tls", "user", "password", "token")
+
+
+def try_connection(
+    fields: Mapping[str, Any], *, settings: Settings, by: Actor, stored: Credentials | None = None
+) -> Found:
+    """Ask the server that `fields` describe once. Nothing is stored.
+
+    kind may be "find_out". stored: the credentials to use where the form keeps the stored secret.
+    Raises Invalid for faults of url, role and credentials; cdn.model.PollError with the plain reason.
+    """
+    require(by, "admin")
+    wanted = fields.get("kind") or FIND_OUT
+    kind = None if wanted == FIND_OUT else Kind(wanted)
+    given = {name: fields[name] for name in NEEDED if fields.get(name)}
+    faults: dict[str, str] = {}
+    url = ""
+    try:
+        url = server_form.address(given.pop("url", ""), kind)
+    except ValueError as fault:
+        faults["url"] = str(fault)
+    try:
+        stand_in = {"name": "server", "role": "edge", "kind": kind or Kind.SRS, "url": "http://server/status"}
+        draft = server_form.read({**stand_in, **given})
+    except Invalid as error:
+        faults = {**error.faults, **faults}
+    if faults:
+        raise Invalid(faults)
+    target = Target(
+        id=0,
+        name="server",
+        kind=draft.kind,
+        url=url,
+        role=draft.role,
+        interval=settings.poll_interval,
+        verify_tls=draft.verify_tls,
+        credentials=stored if draft.keep_secret and stored is not None else draft.credentials,
+    )
+    return detect(target, kind, settings)

@@ -1,0 +1,143 @@
+"""Every setting of every program, in one typed object. The only place that reads the environment.
+
+Sources, later ones win: the defaults below, `.env` in the project folder, the environment.
+All faults are told in one message (`SettingsError`). `.env.example` lists them all; a test compares.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Days = Annotated[int, Field(ge=1, le=3_660)]
+
+
+class SettingsError(Exception):
+    """The configuration cannot be used; the message names every fault at once."""
+
+
+class Settings(BaseSettings):
+    """See `.env.example` for what each one means. Names are case-insensitive in the environment."""
+
+    model_config = SettingsConfigDict(env_file=ROOT / ".env", env_file_encoding="utf-8", extra="forbid", frozen=True)
+
+    database_url: SecretStr = Field(
+        SecretStr(""), description="PostgreSQL address. Empty: the embedded one under data/."
+    )
+    database_url_direct: SecretStr = Field(
+        SecretStr(""),
+        description="The same database without a pooler in between, for migrations (Neon: the host without -pooler).",
+    )
+    database_pool_size: int = Field(5, ge=1, le=200, description="Connections each program keeps.")
+    database_wait: Seconds = Field(30.0, description="Seconds to wait for a database that is starting or waking up.")
+    statement_timeout: Seconds = Field(30.0, description="Seconds one query may take.")
+    data_dir: Path = Field(ROOT / "data", description="Where the embedded database, its key and spooled polls live.")
+    embedded_user: str = Field(
+        "", description="The ordinary user that runs the embedded database when started as root."
+    )
+
+    secret_key: SecretStr = Field(
+        SecretStr(""), description="Fernet key that encrypts the servers' passwords: python -m db new-key."
+    )
+    api_token: SecretStr = Field(
+        SecretStr(""), description="Bearer token of the REST API. Empty: the API refuses everybody."
+    )
+
+    brand_name: str = Field("CDN monitor", min_length=1, max_length=40, description="Name on every page.")
+    brand_color: str = Field("#1d63d8", description="Colour of the logo and of the browser's frame, as #rrggbb.")
+
+    collector_name: str = Field("", max_length=80, description="Name of this collector. Empty: the machine's name.")
+    poll_interval: float = Field(
+        15.0, ge=1, le=3_600, description="Seconds between polls of a server that has no interval of its own."
+    )
+    poll_deadline: float = Field(
+        5.0, gt=0, le=60, description="Seconds a whole poll may take, whatever the server does."
+    )
+    connect_timeout: float = Field(3.0, gt=0, le=60, description="Seconds to connect.")
+    read_timeout: float = Field(4.0, gt=0, le=60, description="Seconds to wait for the next bytes.")
+    max_answer_bytes: int = Field(
+        8_000_000, ge=10_000, le=500_000_000, description="Largest answer read, after decompression."
+    )
+    poll_threads: int = Field(75, ge=1, le=1_000, description="Polls under way at once.")
+    max_streams_per_server: int = Field(2_000, ge=1, le=100_000, description="Streams followed on one server.")
+    spool_bytes: int = Field(200_000_000, ge=0, description="Disk for polls that the database could not take yet.")
+
+    retain_samples_days: Days = Field(14, description="Days every poll is kept.")
+    retain_stream_samples_days: Days = Field(3, description="Days the minutes of streams are kept.")
+    retain_minutes_days: Days = Field(8, description="Days the minutes of servers are kept.")
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much the programs tell.")
+    log_format: Literal["text", "json"] = Field("text", description="Log lines for people (text) or machines (json).")
+    web_port: int = Field(8501, ge=1, le=65_535, description="Port of the dashboard, on 127.0.0.1.")
+
+    @field_validator("database_url", "database_url_direct")
+    @classmethod
+    def _postgresql(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
+        if text and text.split("://", 1)[0] not in ("postgresql", "postgres", "postgresql+psycopg2"):
+            raise ValueError("want postgresql://user:password@host:port/name")
+        return value
+
+    @field_validator("brand_color")
+    @classmethod
+    def _colour(cls, value: str) -> str:
+        digits = value.removeprefix("#")
+        if len(value) != 7 or len(digits) != 6 or any(char not in "0123456789abcdefABCDEF" for char in digits):
+            raise ValueError("want a colour like #1d63d8")
+        return value.lower()
+
+    @field_validator("secret_key")
+    @classmethod
+    def _fernet(cls, value: SecretStr) -> SecretStr:
+        import base64
+        import binascii
+
+        text = value.get_secret_value()
+        if text:
+            try:
+                good = len(base64.urlsafe_b64decode(text)) == 32
+            except (binascii.Error, ValueError):
+                good = False
+            if not good:
+                raise ValueError("want 32 bytes in URL-safe base64: python -m db new-key")
+        return value
+
+    @property
+    def collector(self) -> str:
+        """Name of this collector: as set, else the machine's."""
+        return self.collector_name or socket.gethostname()
+
+
+def load(**overrides: object) -> Settings:
+    """Read the settings afresh. Raises SettingsError with every fault, never with a secret's value."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = []
+        for fault in error.errors(include_url=False, include_input=False):
+            name = ".".join(str(part) for part in fault["loc"]).upper()
+            text = fault["msg"].removeprefix("Value error, ")
+            if fault["type"] == "extra_forbidden":
+                text = "no setting has this name; .env.example lists them"
+            lines.append(f"  {name}: {text}")
+        raise SettingsError("The configuration cannot be used:\n" + "\n".join(lines)) from None
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return load()
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """The environment for a child process: ours with `changes`."""
+    return {**os.environ, **changes}

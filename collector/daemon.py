@@ -1,0 +1,199 @@
+"""The daemon: one job a server, the fleet watched, everything ended within seconds when asked to."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+from sqlalchemy import Engine
+
+from cdn import VERSION
+from cdn.clock import utc_now
+from cdn.model import Kind, Target
+from cdn.settings import Settings
+from collector.fetch import Fetcher, Limits
+from collector.jobs import JOBS, Job
+from collector.poll import StateLog, poll
+from collector.share import phase, share
+from collector.sources import SOURCES
+from collector.sources.script import Source
+from collector.spool import Spool
+from collector.store import Store
+from collector.writer import Writer
+from db import fleet
+from db.engine import Unavailable, reading
+
+log = logging.getLogger(__name__)
+
+FLEET_SECONDS = 2.0
+# A collector silent for so long is taken for dead, and the others take over its servers.
+ALIVE_SECONDS = 15.0
+# A poll that begins later than this after its moment counts as late.
+LATE_SECONDS = 1.0
+# A handful of new servers is polled at once; a whole fleet is spread over the interval.
+AT_ONCE = 10
+STOP_SECONDS = 3.0
+
+
+class Daemon:
+    """Polls its share of the fleet until stopped."""
+
+    def __init__(self, settings: Settings, engine: Engine, sources: Mapping[Kind, Source] = SOURCES) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._sources = sources
+        self._key = settings.secret_key.get_secret_value()
+        self._fetcher = Fetcher(Limits.of(settings))
+        spool = Spool(settings.data_dir / "spool", settings.spool_bytes)
+        self._store = Store(Writer(engine, settings.collector), spool)
+        self._states = StateLog()
+        self._targets: dict[int, Target] = {}
+        self._polled: dict[int, datetime] = {}
+        self._due: dict[int, datetime] = {}
+        self._counts = threading.Lock()
+        self._polls = 0
+        self._late = 0
+        self._started_at = utc_now()
+        self._away = False
+        self._scheduler = BackgroundScheduler(
+            timezone=UTC,
+            executors={"default": ThreadPoolExecutor(settings.poll_threads), "own": ThreadPoolExecutor(4)},
+            # A late run is still wanted, once, and never beside another of the same server.
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+        )
+
+    def start(self) -> None:
+        """Begin. The first look at the fleet is made before this returns."""
+        self._store.start()
+        self._watch_fleet()
+        for job in JOBS:
+            self._every(job.period, self._run_job, job.name, job)
+        self._every(FLEET_SECONDS, self._watch_fleet, "fleet")
+        self._scheduler.start()
+        log.info("%s polls %d servers", self._settings.collector, len(self._targets))
+
+    def stop(self) -> None:
+        """End within seconds: no new polls, those under way are cut off, what was seen is stored."""
+        self._scheduler.pause()
+        self._fetcher.cut_all()
+        self._scheduler.shutdown(wait=False)
+        self._store.stop(STOP_SECONDS)
+        try:
+            fleet.say_goodbye(self._engine, self._settings.collector, utc_now())
+        except Unavailable:
+            log.warning("the database did not hear that we stopped")
+        self._fetcher.close()
+        log.info("stopped after %d polls", self._polls)
+
+    def _every(self, seconds: float, function: object, name: str, *arguments: object) -> None:
+        self._scheduler.add_job(
+            function,
+            IntervalTrigger(seconds=seconds, timezone=UTC),
+            id=name,
+            args=arguments,
+            executor="own",
+            next_run_time=utc_now(),
+        )
+
+    def _run_job(self, job: Job) -> None:
+        try:
+            told = job.run(self._engine, utc_now(), self._settings)
+        except Unavailable:
+            return  # told by the store already
+        except Exception:
+            log.exception("the job %s failed; it runs again in %.0f s", job.name, job.period)
+            return
+        if told:
+            log.info("%s", told)
+
+    def _watch_fleet(self) -> None:
+        """Notice added, changed, paused and retired servers, and collectors that come and go."""
+        try:
+            with reading(self._engine) as connection:
+                alive = fleet.heartbeat(connection, self._sign(), ALIVE_SECONDS)
+                versions = fleet.versions(connection)
+                mine = share(versions, alive, self._settings.collector)
+                changed = [each for each in mine if not self._is_current(each, versions[each])]
+                targets = fleet.targets(connection, changed, self._settings.poll_interval, self._key)
+        except Unavailable as error:
+            if not self._away:
+                log.warning("%s; we go on with the servers we know", error)
+            self._away = True
+            return
+        self._away = False
+        for gone in set(self._targets) - mine:
+            self._forget(gone)
+        for target in targets:
+            self._schedule(target, at_once=len(targets) <= AT_ONCE)
+
+    def _is_current(self, server_id: int, version: int) -> bool:
+        known = self._targets.get(server_id)
+        return known is not None and known.version == version
+
+    def _sign(self) -> fleet.Sign:
+        with self._counts:
+            polls, late = self._polls, self._late
+        return fleet.Sign(
+            self._settings.collector,
+            VERSION,
+            self._started_at,
+            len(self._targets),
+            polls,
+            late,
+            self._store.waiting,
+        )
+
+    def _schedule(self, target: Target, *, at_once: bool) -> None:
+        self._targets[target.id] = target
+        now = utc_now()
+        first = now if at_once else _next_moment(now, target)
+        self._due[target.id] = first
+        self._scheduler.add_job(
+            self._poll,
+            IntervalTrigger(seconds=target.interval, start_date=first, timezone=UTC),
+            id=f"poll {target.id}",
+            args=(target.id,),
+            next_run_time=first,
+            replace_existing=True,
+        )
+
+    def _forget(self, server_id: int) -> None:
+        self._targets.pop(server_id, None)
+        self._polled.pop(server_id, None)
+        self._states.forget(server_id)
+        self._scheduler.remove_job(f"poll {server_id}")
+
+    def _poll(self, server_id: int) -> None:
+        target = self._targets.get(server_id)
+        if target is None:
+            return
+        began = utc_now()
+        late = (began - self._due[server_id]).total_seconds() % target.interval > LATE_SECONDS
+        done = poll(
+            target,
+            self._fetcher,
+            self._sources,
+            now=utc_now,
+            since=self._polled.get(server_id),
+            max_streams=self._settings.max_streams_per_server,
+        )
+        if self._fetcher.cut:
+            return  # we ended it ourselves: that says nothing of the server
+        self._polled[server_id] = done.at
+        self._states.note(target, done)
+        self._store.put(done)
+        with self._counts:
+            self._polls += 1
+            self._late += late
+
+
+def _next_moment(now: datetime, target: Target) -> datetime:
+    """The next moment of `target`'s place in the interval."""
+    interval = target.interval
+    wait = (phase(target.id, interval) - now.timestamp()) % interval
+    return now + timedelta(seconds=wait)

@@ -1,0 +1,87 @@
+"""Test connection: ask a server once, with or without knowing its kind, and say what was found or what was tried."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from cdn.model import Kind, PollError, Reading, Reason, Target, Timing
+from cdn.settings import Settings
+from collector.fetch import Exchange, Fetcher, Limits
+from collector.sources import SOURCES
+from collector.sources.script import Reply, Source, run
+
+# Whatever path or kind is tried, these are the same: looking further would only annoy the server.
+FINAL = frozenset(
+    {
+        Reason.NAME_UNKNOWN,
+        Reason.ADDRESS_REFUSED,
+        Reason.REFUSED,
+        Reason.UNREACHABLE,
+        Reason.TIMED_OUT,
+        Reason.TLS,
+        Reason.UNAUTHORIZED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A server that answers: its kind, the url to poll, and what its first answer says."""
+
+    kind: Kind
+    url: str
+    reading: Reading
+    timing: Timing
+    reports: frozenset[str]
+
+    @property
+    def streams(self) -> int | None:
+        """Streams it lists; None where its kind has none."""
+        return None if self.reading.streams is None else len(self.reading.streams)
+
+
+def detect(target: Target, kind: Kind | None, settings: Settings) -> Found:
+    """Ask `target` as `kind`, or as every kind where None, on its url and on the kinds' usual paths.
+
+    Raises PollError: of the one attempt, or one whose sentence lists what was tried and seen.
+    """
+    fetcher = Fetcher(Limits.of(settings))
+    try:
+        if kind is not None:
+            return _try(fetcher, replace(target, kind=kind), SOURCES[kind], settings.max_streams_per_server)
+        return _find(fetcher, target, SOURCES, settings.max_streams_per_server)
+    finally:
+        fetcher.close()
+
+
+def _find(fetcher: Fetcher, target: Target, sources: Mapping[Kind, Source], max_streams: int) -> Found:
+    tried: list[str] = []
+    for kind, source in sources.items():
+        for url in _urls(target.url, source):
+            try:
+                return _try(fetcher, replace(target, kind=kind, url=url), source, max_streams)
+            except PollError as error:
+                if error.reason in FINAL:
+                    raise
+                tried.append(f"{source.label} at {url}: {error.detail}")
+    raise PollError(Reason.WRONG_BODY, "Nothing we know answers there. Tried " + "; ".join(tried))
+
+
+def _urls(url: str, source: Source) -> list[str]:
+    """Where to look for a source: a url with a path is meant as it stands, a bare one is tried on the usual paths."""
+    if urlsplit(url).path or source.streams:
+        return [url]
+    return [f"{url}{path}" for path in source.identify]
+
+
+def _try(fetcher: Fetcher, target: Target, source: Source, max_streams: int) -> Found:
+    with fetcher.begin(target) as exchange:
+        reading = run(source.read(target, max_streams), lambda ask: _reply(exchange, ask.path))
+        return Found(target.kind, target.url, reading, exchange.timing, source.reports)
+
+
+def _reply(exchange: Exchange, path: str) -> Reply:
+    answer = exchange.get(path)
+    return Reply(answer.body, answer.server_header)

@@ -1,0 +1,87 @@
+"""What went wrong with a request, as a reason and one sentence: what was tried, seen and wanted."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+
+from cdn.model import PollError, Reason
+from collector.attempt import Attempt
+
+
+def broken(attempt: Attempt, error: OSError) -> PollError:
+    """The PollError for a connection that failed with `error` after it stood."""
+    if attempt.terms.switch.cut:
+        return attempt.shutting_down()
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return attempt.fail(Reason.TLS, f"does not trust the server's certificate: {error.verify_message}")
+    if isinstance(error, ssl.SSLError):
+        what = (error.reason or str(error.strerror)).replace("_", " ").lower()
+        return attempt.fail(Reason.TLS, f"failed in TLS: {what}; does the server speak https on this port?")
+    what = error.strerror or type(error).__name__
+    return attempt.fail(Reason.CUT_OFF, f"was cut off after {attempt.received:,} bytes: {what.lower()}")
+
+
+def not_ok(status: int, location: str, attempt: Attempt) -> PollError:
+    """The PollError for an answer with a status other than 200."""
+    if status == 401:
+        return attempt.fail(Reason.UNAUTHORIZED, "gave 401, want 200; check the server's user and password")
+    if status == 403:
+        return attempt.fail(Reason.FORBIDDEN, "gave 403, want 200; does the server let this machine in?")
+    if 300 <= status < 400:
+        to = _host(location)
+        return attempt.fail(Reason.REDIRECTED, f"gave {status} to {to}, want 200; redirects are not followed")
+    return attempt.fail(Reason.HTTP_STATUS, f"gave {status}, want 200")
+
+
+def _host(location: str) -> str:
+    """Where a redirect leads, as far as it is told: its host, never what else a URL may carry."""
+    try:
+        host = urlsplit(location).hostname
+    except ValueError:
+        host = location
+    return quoted(host) if host else "another path of the same server"
+
+
+def quoted(text: str) -> str:
+    """The beginning of a text the server chose, harmless in a message."""
+    return ascii(text[:60])
+
+
+def explain(error: BaseException, attempt: Attempt) -> PollError:
+    """The PollError for what http.client, urllib3 or requests made of a bad answer."""
+    for cause in _causes(error):
+        match cause:
+            case http.client.LineTooLong():
+                return attempt.fail(Reason.TOO_LARGE, "gave a header line that is too long, want at most 65,536 bytes")
+            case http.client.RemoteDisconnected():
+                return attempt.fail(Reason.CUT_OFF, "got no answer: the server closed the connection")
+            case http.client.BadStatusLine() | http.client.UnknownProtocol():
+                begins = quoted(str(cause.args[0]) if cause.args else "")
+                return attempt.fail(Reason.WRONG_BODY, f"got an answer that is not HTTP, it begins {begins}")
+            case http.client.IncompleteRead():
+                return attempt.fail(Reason.CUT_OFF, f"was cut off after {attempt.received:,} bytes")
+            case urllib3.exceptions.DecodeError():
+                return attempt.fail(Reason.WRONG_BODY, "got an answer that does not decompress")
+            case urllib3.exceptions.InvalidHeader() | requests.exceptions.InvalidHeader():
+                return attempt.fail(Reason.WRONG_BODY, "got an answer with contradicting lengths")
+            case ssl.SSLError() | ConnectionError():
+                return broken(attempt, cause)
+            case http.client.HTTPException() if "headers" in str(cause):
+                return attempt.fail(Reason.TOO_LARGE, "gave more than 100 headers")
+    return attempt.fail(Reason.CUT_OFF, f"was cut off after {attempt.received:,} bytes: the answer is malformed")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """`error`, and what it was made from."""
+    seen: list[BaseException] = []
+    inner: BaseException | None = error
+    while inner is not None and inner not in seen:
+        yield inner
+        seen.append(inner)
+        inner = inner.__cause__ or inner.__context__

@@ -1,0 +1,51 @@
+"""Work that runs by the clock beside the polls: a table of (name, period in seconds, function).
+
+A job is one function (engine, now, settings) → a line worth telling, or None. It runs in one collector or
+in several at once alike: what must happen once takes a lock of its own transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Engine
+
+from cdn.settings import Settings
+from cdn.units import HOUR
+from db import partitions
+
+
+class Job(NamedTuple):
+    """One line of the table."""
+
+    name: str
+    period: float
+    run: Callable[[Engine, datetime, Settings], str | None]
+
+
+def keep_partitions(engine: Engine, now: datetime, settings: Settings) -> str | None:
+    """Make the partitions of the next days and drop those that are no longer kept."""
+    report = partitions.maintain(
+        engine,
+        now,
+        {
+            "sample": settings.retain_samples_days,
+            "stream_sample": settings.retain_stream_samples_days,
+            "traffic_1m": settings.retain_minutes_days,
+        },
+    )
+    told = [
+        f"{verb} {', '.join(names)}"
+        for verb, names in (
+            ("made", report.made),
+            ("dropped", report.dropped),
+            ("could not drop yet", report.postponed),
+        )
+        if names
+    ]
+    return f"partitions: {'; '.join(told)}" if told else None
+
+
+JOBS: tuple[Job, ...] = (Job("partitions", HOUR, keep_partitions),)

@@ -1,0 +1,56 @@
+"""What a source is made of: a script of asks and replies, free of I/O.
+
+`read` is a generator: it yields an `Ask`, is sent the `Reply`, and returns the `Reading`. So a list that
+comes in pages, or a path that depends on an earlier answer, is ordinary code, and a test drives it with
+recorded answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import NamedTuple
+
+from cdn.model import Reading, Target
+
+
+class Ask(NamedTuple):
+    """A path to GET: below the target's url, or the url itself where empty."""
+
+    path: str
+
+
+class Reply(NamedTuple):
+    """What came back with status 200: the body, and the `Server` header."""
+
+    body: bytes
+    server: str = ""
+
+
+Script = Generator[Ask, Reply, Reading]
+
+
+class Source(NamedTuple):
+    """A kind of server.
+
+    read:       (target, most streams to follow) → Script. Raises PollError for an answer it cannot use.
+    identify:   paths that this kind answers, most telling first: what detection tries on a bare url.
+    reports:    names of the metrics it emits.
+    streams:    whether it tells single streams apart.
+    """
+
+    label: str
+    read: Callable[[Target, int], Script]
+    identify: tuple[str, ...]
+    reports: frozenset[str]
+    streams: bool
+
+
+def run(script: Script, answer: Callable[[Ask], Reply]) -> Reading:
+    """Drive `script`, answering each Ask by `answer`; returns its Reading. Errors of either pass through."""
+    ask = next(script)
+    while True:
+        try:
+            ask = script.send(answer(ask))
+        except StopIteration as end:
+            reading: Reading = end.value
+            return reading

@@ -1,0 +1,56 @@
+"""What the collector remembers of a server between polls: exactly what `server_status` and `stream_status` hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from collector.derive import Baseline
+
+
+@dataclass(slots=True)
+class StreamState:
+    """The newest look at one stream, and what grew since its last row in `stream_sample`.
+
+    counts, seconds: the newest increase. pending: increases (bytes, frames) since `pending_since`.
+    """
+
+    id: int
+    baseline: Baseline
+    publishing: bool
+    publisher: str | None
+    viewers: int
+    video: str | None
+    audio: str | None
+    width: int | None
+    height: int | None
+    pending_since: datetime
+    counts: Mapping[str, int] | None = None
+    seconds: float | None = None
+    pending_seconds: float = 0.0
+    pending: dict[str, int] = field(default_factory=dict)
+    gone_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """The newest poll of one server. `metrics` are those of the last good poll, at `good_at`.
+
+    counted_seconds: seconds over which the increases in `metrics` grew.
+    streams_at: when its streams were last read completely.
+    """
+
+    server_id: int
+    at: datetime
+    up: bool
+    state_since: datetime
+    failures: int
+    good_at: datetime | None
+    baseline: Baseline | None
+    streams_at: datetime | None
+    metrics: Mapping[str, Any]
+    counted_seconds: float | None
+    software: str | None
+    streams: Mapping[str, StreamState]

@@ -1,0 +1,119 @@
+"""A server's state as rows of `server_status` and `stream_status`, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from cdn.metrics import METRICS
+from cdn.model import Poll
+from collector.advance import Row, poll_values
+from collector.derive import Baseline
+from collector.state import ServerState, StreamState
+from db import samples
+from db.measurements import STREAM_COUNTERS
+
+
+def status_row(state: ServerState, poll: Poll, collector: str) -> Row:
+    """The `server_status` row after `poll`, in the order of `samples.STATUS_COLUMNS`."""
+    base = state.baseline
+    return (
+        state.server_id,
+        state.at,
+        *poll_values(poll),
+        state.good_at,
+        state.state_since,
+        state.failures,
+        state.software,
+        list(poll.reading.notes) if poll.reading else [],
+        collector,
+        base.at if base else None,
+        base.process if base else None,
+        base.clock if base else None,
+        dict(base.counters) if base else {},
+        state.streams_at,
+        state.counted_seconds,
+        *(state.metrics.get(each.name) for each in METRICS),
+    )
+
+
+def stream_row(server_id: int, stream: StreamState, at: datetime) -> Row:
+    """The `stream_status` row, in the order of `samples.STREAM_STATUS_COLUMNS`."""
+    base, counts = stream.baseline, stream.counts or {}
+    return (
+        server_id,
+        stream.id,
+        at,
+        stream.gone_at,
+        base.process or "",
+        stream.publishing,
+        stream.publisher,
+        stream.viewers,
+        stream.video,
+        stream.audio,
+        stream.width,
+        stream.height,
+        base.clock,
+        *(base.counters.get(name) for name in STREAM_COUNTERS),
+        stream.seconds,
+        *(counts.get(name) for name in STREAM_COUNTERS),
+        stream.pending_since,
+        stream.pending_seconds,
+        *(stream.pending.get(name, 0) for name in STREAM_COUNTERS),
+    )
+
+
+def load_states(connection: Connection, server_ids: Sequence[int]) -> dict[int, ServerState]:
+    """The stored state of each of `server_ids` that was ever polled."""
+    streams: dict[int, dict[str, StreamState]] = {}
+    for row in samples.load_stream_status(connection, server_ids):
+        streams.setdefault(row["server_id"], {})[row["url"]] = _stream(row)
+    return {
+        row["server_id"]: _server(row, streams.get(row["server_id"], {}))
+        for row in samples.load_status(connection, server_ids)
+    }
+
+
+def _server(row: Mapping[str, Any], streams: Mapping[str, StreamState]) -> ServerState:
+    baseline = None
+    if row["counted_at"] is not None:
+        baseline = Baseline(row["counted_at"], row["process"], row["clock"], row["counters"])
+    return ServerState(
+        server_id=row["server_id"],
+        at=row["at"],
+        up=row["up"],
+        state_since=row["state_since"],
+        failures=row["failures"],
+        good_at=row["good_at"],
+        baseline=baseline,
+        streams_at=row["streams_at"],
+        metrics={each.name: row[each.name] for each in METRICS if row[each.name] is not None},
+        counted_seconds=row["counted_seconds"],
+        software=row["software"],
+        streams=streams,
+    )
+
+
+def _stream(row: Mapping[str, Any]) -> StreamState:
+    totals = {name: row[f"{name}_total"] for name in STREAM_COUNTERS if row[f"{name}_total"] is not None}
+    counts = {name: row[name] for name in STREAM_COUNTERS if row[name] is not None}
+    return StreamState(
+        id=row["stream_id"],
+        baseline=Baseline(row["at"], row["incarnation"], row["clock"], totals),
+        publishing=row["publishing"],
+        publisher=row["publisher"],
+        viewers=row["viewers"],
+        video=row["video"],
+        audio=row["audio"],
+        width=row["width"],
+        height=row["height"],
+        pending_since=row["pending_since"],
+        counts=counts or None,
+        seconds=row["counted_seconds"],
+        pending_seconds=row["pending_seconds"],
+        pending={name: row[f"pending_{name}"] for name in STREAM_COUNTERS},
+        gone_at=row["gone_at"],
+    )

@@ -1,0 +1,174 @@
+"""The one writer: all polls of the last second in one transaction, counted from what the database holds.
+
+The state that a poll is counted from is cached here and checked against the database under a row lock. If
+another collector has written meanwhile, it is read again. So however many collectors poll a server, and
+however late a poll arrives, every byte is counted once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from cdn.model import Poll
+from collector.advance import Row, Step, Traffic, add_traffic, advance, sample_row
+from collector.derive import NOTHING_NEW, covered_since
+from collector.state import ServerState
+from collector.stored import load_states, status_row, stream_row
+from db import partitions, samples
+from db.engine import reachable
+
+log = logging.getLogger(__name__)
+
+# A spooled poll may meet a sample whose interval began before it, at most this much later.
+LATE_HORIZON = timedelta(days=1)
+
+
+class _MissingDays(Exception):
+    """The batch touches days whose partitions may not exist yet."""
+
+    def __init__(self, days: set[date]) -> None:
+        super().__init__(days)
+        self.days = days
+
+
+class Writer:
+    """Stores polls. Used by one thread. `collector` is the name stored with each status."""
+
+    def __init__(self, engine: Engine, collector: str) -> None:
+        self._engine = engine
+        self._collector = collector
+        self._states: dict[int, ServerState] = {}
+        self._days: set[date] = set()
+
+    def write(self, polls: Iterable[Poll]) -> int:
+        """Store `polls`; returns how many were stored. All of it or nothing is written.
+
+        Raises Unavailable where the database is away; nothing is lost as long as the caller keeps the
+        polls. A poll that the database refuses is told in the log and left out, so that it cannot stop
+        the others.
+        """
+        batch = sorted(polls, key=lambda poll: (poll.server_id, poll.at))
+        if not batch:
+            return 0
+        try:
+            self._write(batch)
+            return len(batch)
+        except DBAPIError:
+            # Among the causes: a day's partition that was there is no longer kept.
+            self._days.clear()
+            if len({poll.server_id for poll in batch}) == 1:
+                return self._one_by_one(batch)
+        return sum(self.write(group) for group in _by_server(batch))
+
+    def _one_by_one(self, batch: Sequence[Poll]) -> int:
+        stored = 0
+        for poll in batch:
+            try:
+                self._write([poll])
+                stored += 1
+            except DBAPIError:
+                log.exception("a poll of server %d at %s cannot be stored and is left out", poll.server_id, poll.at)
+        return stored
+
+    def _write(self, batch: Sequence[Poll]) -> None:
+        with reachable(self._engine):
+            try:
+                with self._engine.begin() as connection:
+                    changed = self._write_in(connection, batch)
+            except _MissingDays as missing:
+                for table in partitions.TABLES:
+                    partitions.ensure(self._engine, table, missing.days)
+                self._days |= missing.days
+                with self._engine.begin() as connection:
+                    changed = self._write_in(connection, batch)
+        self._states |= changed
+
+    def _write_in(self, connection: Connection, batch: Sequence[Poll]) -> dict[int, ServerState]:
+        states = self._checked_states(connection, {poll.server_id for poll in batch})
+        ids = self._stream_ids(connection, states, batch)
+        traffic: Traffic = {}
+        rows: list[Row] = []
+        stream_samples: list[Row] = []
+        streams: dict[tuple[int, int], Row] = {}
+        newest: dict[int, Poll] = {}
+        for poll in batch:
+            state = states.get(poll.server_id)
+            if state is not None and poll.at <= state.at:
+                rows += self._late(connection, poll, traffic)
+                continue
+            step: Step = advance(state, poll, ids.get(poll.server_id, {}), traffic)
+            states[poll.server_id] = step.state
+            newest[poll.server_id] = poll
+            rows.append(step.sample)
+            stream_samples += step.stream_samples
+            for stream, at in step.streams:
+                streams[poll.server_id, stream.id] = stream_row(poll.server_id, stream, at)
+        minutes = _traffic_rows(traffic)
+        self._require_days({row[1].astimezone(UTC).date() for row in (*rows, *stream_samples, *minutes)})
+        samples.write(
+            connection,
+            samples=rows,
+            statuses=[status_row(states[server_id], poll, self._collector) for server_id, poll in newest.items()],
+            streams=[streams[key] for key in sorted(streams)],
+            stream_samples=stream_samples,
+            traffic=minutes,
+        )
+        return {server_id: states[server_id] for server_id in newest}
+
+    def _require_days(self, days: set[date]) -> None:
+        """Raise _MissingDays for days not made ahead: late polls and the bytes of a long gap reach back."""
+        if not days <= self._days:
+            raise _MissingDays(days - self._days)
+
+    def _checked_states(self, connection: Connection, server_ids: set[int]) -> dict[int, ServerState]:
+        """The state of each server as the database has it now, locked."""
+        stored = samples.lock(connection, server_ids)
+        known = {each: state for each in stored if (state := self._states.get(each)) and state.at == stored[each]}
+        stale = [each for each in stored if each not in known]
+        return known | load_states(connection, stale) if stale else known
+
+    def _stream_ids(
+        self, connection: Connection, states: dict[int, ServerState], batch: Sequence[Poll]
+    ) -> dict[int, dict[str, int]]:
+        """Ids of all streams in the batch, by server and url; new ones are made."""
+        ids: dict[int, dict[str, int]] = {}
+        new: dict[tuple[int, str], tuple[str, str, str]] = {}
+        for poll in batch:
+            if poll.reading is None or poll.reading.streams is None:
+                continue
+            known = states[poll.server_id].streams if poll.server_id in states else {}
+            found = ids.setdefault(poll.server_id, {})
+            for stream in poll.reading.streams:
+                if stream.url in known:
+                    found[stream.url] = known[stream.url].id
+                elif stream.url not in found:
+                    new[poll.server_id, stream.url] = (stream.vhost, stream.app, stream.name)
+        for (server_id, url), stream_id in samples.stream_ids(connection, new).items():
+            ids[server_id][url] = stream_id
+        return ids
+
+    def _late(self, connection: Connection, poll: Poll, traffic: Traffic) -> list[Row]:
+        """A poll older than the state: it adds what it saw, but no bytes: those are in a newer sample already."""
+        since = covered_since(poll.since, poll.at, poll.interval)
+        if samples.is_covered(connection, poll.server_id, since, poll.at, poll.at + LATE_HORIZON):
+            return []
+        add_traffic(traffic, poll, since, None)
+        return [sample_row(poll, since, NOTHING_NEW if poll.up else None)]
+
+
+def _by_server(batch: Sequence[Poll]) -> list[list[Poll]]:
+    groups: dict[int, list[Poll]] = {}
+    for poll in batch:
+        groups.setdefault(poll.server_id, []).append(poll)
+    return list(groups.values())
+
+
+def _traffic_rows(traffic: Traffic) -> list[Row]:
+    return [
+        (server_id, datetime.fromtimestamp(minute, UTC), *cell) for (server_id, minute), cell in sorted(traffic.items())
+    ]

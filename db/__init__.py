@@ -1,0 +1,1 @@
+"""PostgreSQL: the schema, and one module per noun with its reads beside its writes."""

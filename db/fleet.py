@@ -1,0 +1,183 @@
+"""The fleet: servers as people edit them, and as collectors poll them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine, RowMapping, select, text
+from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm.exc import StaleDataError
+
+from cdn.model import NO_CREDENTIALS, AuthMethod, Credentials, Kind, Role, Target
+from db import secrets
+from db.engine import reachable
+from db.models import Collector, Server, ServerAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A server as someone wants it. Validated by `actions.server_form`; secrets are plain here.
+
+    interval None: the default. keep_secret: leave the stored password or token as it is.
+    origins: names of servers it pulls from. addresses: networks in CIDR notation.
+    """
+
+    name: str
+    kind: Kind
+    url: str
+    role: Role
+    region: str = ""
+    provider: str = ""
+    capacity_bps: int | None = None
+    tags: tuple[str, ...] = ()
+    interval_seconds: float | None = None
+    verify_tls: bool = True
+    credentials: Credentials = NO_CREDENTIALS
+    keep_secret: bool = False
+    origins: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+
+
+class Changed(Exception):
+    """Somebody else changed the server meanwhile; nothing was written."""
+
+
+class Unknown(Exception):
+    """There is no such server."""
+
+
+def by_name(session: Session, name: str) -> Server | None:
+    """The server of that name that is not retired."""
+    query = select(Server).where(Server.name == name, Server.retired_at.is_(None))
+    return session.scalar(query.options(selectinload(Server.origins), selectinload(Server.addresses)))
+
+
+def names(session: Session) -> dict[str, Server]:
+    """All servers that are not retired, by name."""
+    query = select(Server).where(Server.retired_at.is_(None)).order_by(Server.name)
+    options = (selectinload(Server.origins), selectinload(Server.addresses))
+    return {server.name: server for server in session.scalars(query.options(*options))}
+
+
+def add(session: Session, draft: Draft, key: str) -> Server:
+    """Add a server. Raises secrets.NoKey where it has a secret and there is no key to encrypt it with."""
+    server = Server()
+    session.add(server)
+    apply(session, server, draft, key)
+    return server
+
+
+def apply(session: Session, server: Server, draft: Draft, key: str) -> None:
+    """Make `server` be as `draft` says. Counts as one change, which collectors notice."""
+    server.name, server.kind, server.url, server.role = draft.name, draft.kind.value, draft.url, draft.role.value
+    server.region, server.provider, server.capacity_bps = draft.region, draft.provider, draft.capacity_bps
+    server.tags, server.interval_seconds, server.verify_tls = list(draft.tags), draft.interval_seconds, draft.verify_tls
+    server.auth, server.auth_user = draft.credentials.method.value, draft.credentials.user
+    if draft.credentials.method is AuthMethod.NONE:
+        server.auth_secret = None
+    elif not draft.keep_secret:
+        server.auth_secret = secrets.encrypt(draft.credentials.secret, key)
+    wanted = set(draft.addresses)
+    server.addresses = [each for each in server.addresses if each.network in wanted]
+    have = {each.network for each in server.addresses}
+    server.addresses += [ServerAddress(network=network) for network in draft.addresses if network not in have]
+    session.flush()
+
+
+def link(session: Session, server: Server, origins: Iterable[str]) -> list[str]:
+    """Say which servers `server` pulls from; returns the names that no server has."""
+    known = names(session)
+    wanted = list(dict.fromkeys(origins))
+    server.origins = [known[name] for name in wanted if name in known]
+    session.flush()
+    return [name for name in wanted if name not in known]
+
+
+def flush(session: Session) -> None:
+    """Write what changed. Raises Changed where another's change came first."""
+    try:
+        session.flush()
+    except StaleDataError:
+        raise Changed from None
+
+
+def versions(connection: Connection) -> dict[int, int]:
+    """Every server to poll: id → number of its last change. Cheap: asked every few seconds."""
+    rows = connection.execute(select(Server.id, Server.version).where(Server.retired_at.is_(None), ~Server.paused))
+    return {row.id: row.version for row in rows}
+
+
+def targets(connection: Connection, ids: Sequence[int], default_interval: float, key: str) -> list[Target]:
+    """The servers of `ids` as a poll needs them. A secret that cannot be read makes the target say so."""
+    rows = connection.execute(select(Server.__table__).where(Server.id.in_(ids))).mappings()
+    return [_target(row, default_interval, key) for row in rows]
+
+
+def _target(row: RowMapping, default_interval: float, key: str) -> Target:
+    credentials, readable = stored_credentials(row["auth"], row["auth_user"], row["auth_secret"], key)
+    return Target(
+        id=row["id"],
+        name=row["name"],
+        kind=Kind(row["kind"]),
+        url=row["url"],
+        role=Role(row["role"]),
+        interval=row["interval_seconds"] or default_interval,
+        verify_tls=row["verify_tls"],
+        credentials=credentials,
+        unreadable_secret=not readable,
+        version=row["version"],
+    )
+
+
+def stored_credentials(method: str, user: str, ciphertext: bytes | None, key: str) -> tuple[Credentials, bool]:
+    """Stored credentials in plain, and whether their secret could be read with `key`."""
+    try:
+        secret = secrets.decrypt(bytes(ciphertext), key) if ciphertext is not None else ""
+    except (secrets.NoKey, secrets.WrongKey):
+        return Credentials(AuthMethod(method), user), False
+    return Credentials(AuthMethod(method), user, secret), True
+
+
+_HEARTBEAT = text(
+    "INSERT INTO collector (name, version, started_at, heartbeat_at, servers, polls, late_polls, spooled_polls)"
+    " VALUES (:name, :version, :started_at, now(), :servers, :polls, :late_polls, :spooled_polls)"
+    " ON CONFLICT (name) DO UPDATE SET version = EXCLUDED.version, started_at = EXCLUDED.started_at,"
+    " heartbeat_at = EXCLUDED.heartbeat_at, stopped_at = NULL, servers = EXCLUDED.servers,"
+    " polls = EXCLUDED.polls, late_polls = EXCLUDED.late_polls, spooled_polls = EXCLUDED.spooled_polls"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A collector's sign of life: since it started, polls made, begun late, and kept on disk for want of a database."""
+
+    name: str
+    version: str
+    started_at: datetime
+    servers: int
+    polls: int
+    late_polls: int
+    spooled_polls: int
+
+
+def heartbeat(connection: Connection, sign: Sign, alive_seconds: float) -> list[str]:
+    """Store a sign of life; returns the names of all collectors alive, this one included.
+
+    Alive is judged by the database's clock alone: the collectors' own may differ.
+    """
+    connection.execute(_HEARTBEAT, {name: getattr(sign, name) for name in Sign.__slots__})
+    query = text(
+        "SELECT name FROM collector WHERE stopped_at IS NULL"
+        " AND heartbeat_at > now() - make_interval(secs => :alive) ORDER BY name"
+    )
+    return [row.name for row in connection.execute(query, {"alive": alive_seconds})]
+
+
+def say_goodbye(engine: Engine, name: str, now: datetime) -> None:
+    """Note that a collector stopped on purpose, so that the others take over at once."""
+    with reachable(engine), Session(engine) as session, session.begin():
+        row = session.get(Collector, name)
+        if row is not None:
+            row.stopped_at = now

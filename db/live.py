@@ -1,0 +1,241 @@
+"""What live pages and REST ask, answered from small tables: the newest polls and the last minutes.
+
+Every function takes the engine and the time it is asked at, and returns a DataFrame: times are
+datetime64[us, UTC], rates bit/s or 1/s, missing is NaN, NaT or None. Raises db.engine.Unavailable.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Engine, text
+
+from cdn.health import BLIND_AFTER_INTERVALS, server_state
+from cdn.metrics import COUNTERS, GAUGES, Metric, Unit
+from cdn.units import BITS_PER_BYTE, MINUTE
+from db.engine import reading
+from db.frame import frame
+
+_GAUGES = tuple(metric.name for metric in GAUGES)
+
+
+def rate_name(metric: Metric) -> str:
+    """Column of a counter's rate: bytes as bit/s (egress_bytes → egress_bps), the rest per second."""
+    if metric.unit is Unit.BYTES:
+        return f"{metric.name.removesuffix('_bytes')}_bps"
+    return f"{metric.name}_per_second"
+
+
+RATES: tuple[str, ...] = tuple(rate_name(metric) for metric in COUNTERS)
+
+
+def _rate_sql(metric: Metric, counted: str, total: str) -> str:
+    factor = BITS_PER_BYTE if metric.unit is Unit.BYTES else 1
+    return f"{total}::float8 * {factor} / nullif({counted}, 0)::float8 AS {rate_name(metric)}"
+
+
+_FLEET = text(
+    "SELECT server.id, server.name, server.kind, server.role, server.region, server.provider, server.url,"
+    " server.tags, server.capacity_bps, server.paused, server.auth, server.version,"
+    " coalesce(server.interval_seconds, :interval) AS interval,"
+    " status.at, status.good_at, status.state_since, status.up, status.reason, status.detail, status.failures,"
+    " status.software, status.notes, status.connect_seconds, status.first_byte_seconds, status.response_seconds, "
+    + ", ".join(_rate_sql(each, "status.counted_seconds", f"status.{each.name}") for each in COUNTERS)
+    + ", "
+    + ", ".join(f"status.{name}" for name in _GAUGES)
+    + " FROM server LEFT JOIN server_status status ON status.server_id = server.id"
+    " WHERE server.retired_at IS NULL ORDER BY server.name"
+)
+
+
+def fleet(engine: Engine, now: datetime, interval: float) -> pd.DataFrame:
+    """One row a server that is not retired, with its state and its newest figures (those of `good_at`).
+
+    interval: seconds between polls of servers without an interval of their own. Columns: see `_FLEET`, and
+    `state` (cdn.health.State), `fullness` (share of its room in use, 0..1).
+    """
+    with reading(engine) as connection:
+        found = frame(
+            connection,
+            _FLEET,
+            {"interval": interval},
+            times=("at", "good_at", "state_since"),
+            numbers=(
+                "capacity_bps",
+                "failures",
+                "connect_seconds",
+                "first_byte_seconds",
+                "response_seconds",
+                *RATES,
+                *_GAUGES,
+            ),
+        )
+    found["fullness"] = _fullness(found)
+    found["state"] = [_state(row, now) for row in found.to_dict("records")]
+    return found
+
+
+def _fullness(found: pd.DataFrame) -> pd.Series:
+    """The fuller of link and processor: SRS runs on one core, so a busy core is as full as a busy link."""
+    link = found["egress_bps"] / found["capacity_bps"]
+    core = found["process_cpu"].where(found["kind"] == "srs")
+    return pd.concat([link, core], axis=1).max(axis=1).astype("float64")
+
+
+def _state(row: dict[Any, Any], now: datetime) -> str:
+    polled = not pd.isna(row["at"])
+    return server_state(
+        paused=bool(row["paused"]),
+        up=bool(row["up"]) if polled else None,
+        at=row["at"].to_pydatetime() if polled else None,
+        interval=float(row["interval"]),
+        now=now,
+        fullness=None if pd.isna(row["fullness"]) else float(row["fullness"]),
+    ).value
+
+
+_FRESHNESS = text(
+    "SELECT max(status.at) AS newest_at, coalesce(max(coalesce(server.interval_seconds, :interval)), :interval)::float8"
+    " AS interval, count(*) AS servers, min(server.created_at) AS first_server_at,"
+    " (SELECT count(*) FROM collector WHERE stopped_at IS NULL"
+    "  AND heartbeat_at > now() - make_interval(secs => :blind * :interval)) AS collectors_alive,"
+    " (SELECT max(heartbeat_at) FROM collector) AS last_heartbeat,"
+    " (SELECT name FROM collector ORDER BY heartbeat_at DESC LIMIT 1) AS last_collector,"
+    " (SELECT started_at FROM collector ORDER BY heartbeat_at DESC LIMIT 1) AS collector_started_at,"
+    " now() AS database_now"
+    " FROM server LEFT JOIN server_status status ON status.server_id = server.id"
+    " WHERE server.retired_at IS NULL AND NOT server.paused"
+)
+
+
+def freshness(engine: Engine, now: datetime, interval: float) -> pd.DataFrame:
+    """One row: how fresh everything is. `silent`: servers should be polled, but for three intervals nobody did.
+
+    newest_at: newest poll of any server; servers: how many should be polled; collectors_alive; last_heartbeat,
+    last_collector, collector_started_at: of the collector heard last (NaT/None: there never was one).
+    """
+    with reading(engine) as connection:
+        found = frame(
+            connection,
+            _FRESHNESS,
+            {"interval": interval, "blind": BLIND_AFTER_INTERVALS},
+            times=("newest_at", "first_server_at", "last_heartbeat", "collector_started_at", "database_now"),
+        )
+    row = found.iloc[0]
+    # Before the first poll the clock runs since there was something to poll.
+    last = row["newest_at"] if not pd.isna(row["newest_at"]) else row["first_server_at"]
+    silent = (
+        bool(row["servers"]) and (pd.Timestamp(now) - last).total_seconds() > BLIND_AFTER_INTERVALS * row["interval"]
+    )
+    found["silent"] = silent
+    return found
+
+
+_TRAFFIC = text(
+    "WITH minute AS ("
+    " SELECT traffic.at, server.region, server.role = 'edge' AS edge,"
+    "  traffic.egress_bytes::float8 * 8 / nullif(traffic.counted_seconds, 0) AS egress_bps,"
+    "  traffic.viewer_seconds / nullif(traffic.up_seconds, 0) AS viewers,"
+    "  traffic.up_seconds / nullif(traffic.covered_seconds, 0) AS up"
+    " FROM traffic_1m traffic JOIN server ON server.id = traffic.server_id"
+    " WHERE traffic.at >= :start AND traffic.at < :end)"
+    " SELECT at, region, sum(egress_bps) FILTER (WHERE edge) AS egress_bps,"
+    " sum(viewers) FILTER (WHERE edge) AS viewers, sum(up) AS servers_up, count(up) AS servers_covered"
+    " FROM minute GROUP BY at, region ORDER BY at, region"
+)
+WINDOWS: dict[str, timedelta] = {"1h": timedelta(hours=1), "6h": timedelta(hours=6), "24h": timedelta(hours=24)}
+
+
+def traffic(engine: Engine, now: datetime, window: str) -> pd.DataFrame:
+    """The minutes of `window` ("1h") by region; the minute that is still filling is left out.
+
+    at, region, egress_bps and viewers (of the edges), servers_up of servers_covered. Minutes nobody saw have no row.
+    """
+    end = _minute(now)
+    with reading(engine) as connection:
+        return frame(
+            connection,
+            _TRAFFIC,
+            {"start": end - WINDOWS[window], "end": end},
+            times=("at",),
+            numbers=("egress_bps", "viewers", "servers_up", "servers_covered"),
+        )
+
+
+_NOW = text(
+    "SELECT sum(status.egress_bytes::float8 * 8 / nullif(status.counted_seconds, 0))"
+    "  FILTER (WHERE server.role = 'edge' AND status.up) AS egress_bps,"
+    " sum(status.viewers) FILTER (WHERE server.role = 'edge' AND status.up) AS viewers,"
+    " count(*) FILTER (WHERE status.up) AS servers_up, count(*) AS servers_total,"
+    " count(*) FILTER (WHERE server.role = 'edge' AND status.up AND status.egress_bytes IS NULL)"
+    "  AS edges_without_traffic,"
+    " count(*) FILTER (WHERE server.role = 'edge') AS edges"
+    " FROM server LEFT JOIN server_status status ON status.server_id = server.id"
+    "  AND status.at > :now - make_interval(secs => :blind * coalesce(server.interval_seconds, :interval))"
+    " WHERE server.retired_at IS NULL AND NOT server.paused"
+)
+_ON_AIR_NOW = text(
+    "SELECT count(DISTINCT stream.channel_id) AS streams_on_air"
+    " FROM stream_status status JOIN stream ON stream.id = status.stream_id"
+    " JOIN server ON server.id = status.server_id JOIN server_status poll ON poll.server_id = server.id"
+    " WHERE status.publishing AND status.gone_at IS NULL AND poll.up AND server.retired_at IS NULL"
+    "  AND NOT server.paused AND status.at > :now - make_interval(secs => :recent)"
+)
+_HOUR_AGO = text(
+    "SELECT sum(egress_bytes::float8 * 8 / nullif(counted_seconds, 0)) FILTER (WHERE server.role = 'edge')"
+    "  AS egress_bps,"
+    " sum(viewer_seconds / nullif(up_seconds, 0)) FILTER (WHERE server.role = 'edge') AS viewers,"
+    " sum(up_seconds / nullif(covered_seconds, 0)) AS servers_up,"
+    " count(*) FILTER (WHERE covered_seconds > 0) AS servers_total"
+    " FROM traffic_1m JOIN server ON server.id = traffic_1m.server_id WHERE traffic_1m.at = :minute"
+)
+_ON_AIR_THEN = text(
+    "SELECT count(DISTINCT stream.channel_id) FILTER (WHERE sample.publishing) AS streams_on_air, count(*) AS rows"
+    " FROM stream_sample sample JOIN stream ON stream.id = sample.stream_id"
+    " WHERE sample.at > :start AND sample.at <= :end"
+)
+
+
+def summary(engine: Engine, now: datetime, interval: float) -> pd.DataFrame:
+    """The fleet in a few figures, now and an hour ago (index "now", "hour_ago"); NaN where nobody knows.
+
+    egress_bps, viewers: sums of the edges; streams_on_air: channels published somewhere; servers_up of
+    servers_total; edges_without_traffic of `edges`: answer, but count no bytes (never in the sum).
+    """
+    ago = now - timedelta(hours=1)
+    parameters = {"now": now, "interval": interval, "blind": BLIND_AFTER_INTERVALS, "recent": 2 * MINUTE}
+    with reading(engine) as connection:
+        current = dict(connection.execute(_NOW, parameters).mappings().one())
+        current |= dict(connection.execute(_ON_AIR_NOW, parameters).mappings().one())
+        before = dict(connection.execute(_HOUR_AGO, {"minute": _minute(ago)}).mappings().one())
+        then = connection.execute(_ON_AIR_THEN, {"start": ago - timedelta(seconds=MINUTE + interval), "end": ago}).one()
+    if not before["servers_total"]:
+        before["servers_total"] = None
+    before["streams_on_air"] = then.streams_on_air if then.rows else None
+    return pd.DataFrame([current, before], index=["now", "hour_ago"]).astype("float64")
+
+
+_STREAMS = text(
+    "SELECT server.id AS server_id, server.name AS server, stream.url, channel.vhost, channel.app, channel.name,"
+    " status.publishing AND poll.up AS publishing, status.viewers::float8 AS viewers,"
+    " status.egress_bytes::float8 * 8 / nullif(status.counted_seconds, 0) AS egress_bps,"
+    " status.ingress_bytes::float8 * 8 / nullif(status.counted_seconds, 0) AS ingress_bps,"
+    " status.video, status.audio, status.width, status.height, status.at"
+    " FROM stream_status status JOIN stream ON stream.id = status.stream_id"
+    " JOIN channel ON channel.id = stream.channel_id JOIN server ON server.id = status.server_id"
+    " JOIN server_status poll ON poll.server_id = server.id"
+    " WHERE status.gone_at IS NULL AND server.retired_at IS NULL ORDER BY server.name, stream.url"
+)
+
+
+def streams(engine: Engine) -> pd.DataFrame:
+    """Every stream that a server lists: whose, url and its parts, publishing, viewers, rates, format, at."""
+    with reading(engine) as connection:
+        return frame(connection, _STREAMS, {}, times=("at",), numbers=("viewers", "egress_bps", "ingress_bps"))
+
+
+def _minute(moment: datetime) -> datetime:
+    """The minute `moment` is in."""
+    return moment.replace(second=0, microsecond=0)

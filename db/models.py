@@ -1,0 +1,146 @@
+"""Nouns that people edit, and those that identify what is measured. Measurements are in `measurements.py`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Float,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    MetaData,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, CIDR
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """All tables of the project share this metadata."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map: ClassVar = {str: Text, int: BigInteger, float: Float, datetime: DateTime(timezone=True)}
+
+
+class Server(Base):
+    """A thing to poll. Retired servers keep their row: history needs the name."""
+
+    __tablename__ = "server"
+    __table_args__ = (
+        CheckConstraint("role in ('origin', 'edge')", name="role"),
+        CheckConstraint("auth in ('none', 'basic', 'bearer')", name="auth"),
+        CheckConstraint("interval_seconds is null or interval_seconds between 1 and 3600", name="interval"),
+        CheckConstraint("capacity_bps is null or capacity_bps > 0", name="capacity"),
+        # A retired server's name may be used again.
+        Index("uq_server_name", "name", unique=True, postgresql_where=text("retired_at IS NULL")),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    name: Mapped[str]
+    kind: Mapped[str]
+    url: Mapped[str]
+    role: Mapped[str]
+    region: Mapped[str] = mapped_column(server_default="")
+    provider: Mapped[str] = mapped_column(server_default="")
+    capacity_bps: Mapped[int | None]
+    tags: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    interval_seconds: Mapped[float | None]
+    verify_tls: Mapped[bool] = mapped_column(server_default=text("true"))
+    auth: Mapped[str] = mapped_column(server_default="none")
+    auth_user: Mapped[str] = mapped_column(server_default="")
+    auth_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
+    paused: Mapped[bool] = mapped_column(server_default=text("false"))
+    retired_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # Counts the changes: collectors notice by it, and two people editing at once are told.
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+
+    origins: Mapped[list[Server]] = relationship(
+        secondary="server_origin",
+        primaryjoin="Server.id == ServerOrigin.server_id",
+        secondaryjoin="Server.id == ServerOrigin.origin_id",
+        order_by="Server.name",
+    )
+    addresses: Mapped[list[ServerAddress]] = relationship(
+        cascade="all, delete-orphan", order_by="ServerAddress.network"
+    )
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012  (SQLAlchemy declares it on the instance)
+
+
+class ServerOrigin(Base):
+    """`server_id` pulls from `origin_id`."""
+
+    __tablename__ = "server_origin"
+    __table_args__ = (CheckConstraint("server_id <> origin_id", name="not_itself"),)
+
+    server_id: Mapped[int] = mapped_column(ForeignKey("server.id", ondelete="CASCADE"), primary_key=True)
+    origin_id: Mapped[int] = mapped_column(ForeignKey("server.id", ondelete="CASCADE"), primary_key=True, index=True)
+
+
+class ServerAddress(Base):
+    """A network a server connects from, by which its pulls are recognised on an origin."""
+
+    __tablename__ = "server_address"
+
+    server_id: Mapped[int] = mapped_column(ForeignKey("server.id", ondelete="CASCADE"), primary_key=True)
+    network: Mapped[str] = mapped_column(CIDR, primary_key=True)
+
+
+class Channel(Base):
+    """An app/name (and vhost) across all servers."""
+
+    __tablename__ = "channel"
+    __table_args__ = (UniqueConstraint("vhost", "app", "name"),)
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    vhost: Mapped[str] = mapped_column(server_default="")
+    app: Mapped[str]
+    name: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Stream(Base):
+    """A stream on a server. The server's ids change with every process, so its url is the key."""
+
+    __tablename__ = "stream"
+    __table_args__ = (UniqueConstraint("server_id", "url"),)
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    server_id: Mapped[int] = mapped_column(ForeignKey("server.id", ondelete="CASCADE"))
+    channel_id: Mapped[int] = mapped_column(ForeignKey("channel.id"), index=True)
+    url: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Collector(Base):
+    """A collector daemon and its last sign of life. `stopped_at` is set where it said goodbye."""
+
+    __tablename__ = "collector"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[str]
+    started_at: Mapped[datetime]
+    heartbeat_at: Mapped[datetime]
+    stopped_at: Mapped[datetime | None]
+    servers: Mapped[int] = mapped_column(server_default=text("0"))
+    polls: Mapped[int] = mapped_column(server_default=text("0"))
+    late_polls: Mapped[int] = mapped_column(server_default=text("0"))
+    spooled_polls: Mapped[int] = mapped_column(server_default=text("0"))

@@ -1,0 +1,188 @@
+"""Writing what polls saw, and reading back the state that the next poll is counted from.
+
+The collector hands over finished rows; the columns here say in which order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, text, tuple_
+from sqlalchemy.dialects.postgresql import insert
+
+from cdn.metrics import METRICS
+from db.bulk import Row, copy, replace_all, upsert
+from db.measurements import STREAM_COUNTERS, sample, server_status, stream_sample, stream_status, traffic_1m
+from db.models import Channel, Stream
+
+METRIC_COLUMNS = tuple(metric.name for metric in METRICS)
+POLL_COLUMNS = ("up", "reason", "detail", "connect_seconds", "first_byte_seconds", "response_seconds")
+SAMPLE_COLUMNS = (
+    "server_id",
+    "at",
+    "since",
+    "counted_seconds",
+    "restarted",
+    "estimated",
+    *POLL_COLUMNS,
+    *METRIC_COLUMNS,
+)
+STATUS_COLUMNS = (
+    "server_id",
+    "at",
+    *POLL_COLUMNS,
+    "good_at",
+    "state_since",
+    "failures",
+    "software",
+    "notes",
+    "collector",
+    "counted_at",
+    "process",
+    "clock",
+    "counters",
+    "streams_at",
+    "counted_seconds",
+    *METRIC_COLUMNS,
+)
+STREAM_STATUS_COLUMNS = (
+    "server_id",
+    "stream_id",
+    "at",
+    "gone_at",
+    "incarnation",
+    "publishing",
+    "publisher",
+    "viewers",
+    "video",
+    "audio",
+    "width",
+    "height",
+    "clock",
+    *(f"{name}_total" for name in STREAM_COUNTERS),
+    "counted_seconds",
+    *STREAM_COUNTERS,
+    "pending_since",
+    "pending_seconds",
+    *(f"pending_{name}" for name in STREAM_COUNTERS),
+)
+STREAM_SAMPLE_COLUMNS = (
+    "server_id",
+    "at",
+    "stream_id",
+    "since",
+    "counted_seconds",
+    "publishing",
+    "viewers",
+    *STREAM_COUNTERS,
+)
+TRAFFIC_COLUMNS = (
+    "server_id",
+    "at",
+    "egress_bytes",
+    "ingress_bytes",
+    "viewer_seconds",
+    "stream_seconds",
+    "covered_seconds",
+    "up_seconds",
+    "counted_seconds",
+)
+# A minute is added to, never replaced; what a source does not count stays unknown.
+_ADD_TRAFFIC = "(server_id, at) DO UPDATE SET " + ", ".join(
+    f"{name} = CASE WHEN EXCLUDED.{name} IS NULL THEN traffic_1m.{name}"
+    f" ELSE coalesce(traffic_1m.{name}, 0) + EXCLUDED.{name} END"
+    for name in TRAFFIC_COLUMNS[2:]
+)
+_REPLACE_STATUS = replace_all(STATUS_COLUMNS, ("server_id",))
+_REPLACE_STREAM_STATUS = replace_all(STREAM_STATUS_COLUMNS, ("server_id", "stream_id"))
+
+_LOCK_STATUS = text("SELECT server_id, at FROM server_status WHERE server_id = ANY(:ids) ORDER BY server_id FOR UPDATE")
+_LOCK_NEW = text("SELECT pg_advisory_xact_lock(:space, :id)")
+_NEW_SERVER_SPACE = 0x0CD2
+_OVERLAP = text(
+    "SELECT EXISTS (SELECT FROM sample WHERE server_id = :server_id AND at >= :since AND at < :horizon"
+    " AND (at = :at OR (since < :at AND at > :since)))"
+)
+
+
+def lock(connection: Connection, server_ids: Iterable[int]) -> dict[int, datetime]:
+    """Lock the status of `server_ids` until the transaction ends; returns server → time of its newest poll.
+
+    A server without status is locked by its number: two collectors that meet it first do so in turn.
+    """
+    ids = sorted(server_ids)
+    found = {row.server_id: row.at for row in connection.execute(_LOCK_STATUS, {"ids": ids})}
+    new = [each for each in ids if each not in found]
+    for each in new:
+        connection.execute(_LOCK_NEW, {"space": _NEW_SERVER_SPACE, "id": each})
+    if new:
+        found |= {row.server_id: row.at for row in connection.execute(_LOCK_STATUS, {"ids": new})}
+    return found
+
+
+def load_status(connection: Connection, server_ids: Sequence[int]) -> list[Mapping[str, Any]]:
+    """The stored status rows of `server_ids`, all columns."""
+    query = select(server_status).where(server_status.c.server_id.in_(bindparam("ids", expanding=True)))
+    return [dict(row) for row in connection.execute(query, {"ids": list(server_ids)}).mappings()]
+
+
+def load_stream_status(connection: Connection, server_ids: Sequence[int]) -> list[Mapping[str, Any]]:
+    """The stored status rows of all streams of `server_ids`, all columns and the stream's `url`."""
+    query = (
+        select(Stream.url, stream_status)
+        .join(stream_status, (stream_status.c.stream_id == Stream.id) & (stream_status.c.server_id == Stream.server_id))
+        .where(Stream.server_id.in_(bindparam("ids", expanding=True)))
+    )
+    return [dict(row) for row in connection.execute(query, {"ids": list(server_ids)}).mappings()]
+
+
+def stream_ids(
+    connection: Connection, streams: Mapping[tuple[int, str], tuple[str, str, str]]
+) -> dict[tuple[int, str], int]:
+    """Ids of streams, made where they are new: (server id, url) → id, for (server id, url) → (vhost, app, name)."""
+    if not streams:
+        return {}
+    channels = sorted(set(streams.values()))
+    connection.execute(
+        insert(Channel).on_conflict_do_nothing(),
+        [{"vhost": vhost, "app": app, "name": name} for vhost, app, name in channels],
+    )
+    key = tuple_(Channel.vhost, Channel.app, Channel.name)
+    known = connection.execute(select(Channel.id, Channel.vhost, Channel.app, Channel.name).where(key.in_(channels)))
+    channel_ids = {(row.vhost, row.app, row.name): row.id for row in known}
+    connection.execute(
+        insert(Stream).on_conflict_do_nothing(),
+        [
+            {"server_id": server_id, "url": url, "channel_id": channel_ids[streams[server_id, url]]}
+            for server_id, url in sorted(streams)
+        ],
+    )
+    rows = connection.execute(
+        select(Stream.id, Stream.server_id, Stream.url).where(tuple_(Stream.server_id, Stream.url).in_(sorted(streams)))
+    )
+    return {(row.server_id, row.url): row.id for row in rows}
+
+
+def write(
+    connection: Connection,
+    *,
+    samples: Sequence[Row],
+    statuses: Sequence[Row],
+    streams: Sequence[Row],
+    stream_samples: Sequence[Row],
+    traffic: Sequence[Row],
+) -> None:
+    """Write one batch; at most one status row a server and one row a stream. Commit is the caller's."""
+    copy(connection, sample, SAMPLE_COLUMNS, samples)
+    upsert(connection, server_status, STATUS_COLUMNS, statuses, _REPLACE_STATUS)
+    upsert(connection, stream_status, STREAM_STATUS_COLUMNS, streams, _REPLACE_STREAM_STATUS)
+    copy(connection, stream_sample, STREAM_SAMPLE_COLUMNS, stream_samples)
+    upsert(connection, traffic_1m, TRAFFIC_COLUMNS, traffic, _ADD_TRAFFIC)
+
+
+def is_covered(connection: Connection, server_id: int, since: datetime, at: datetime, horizon: datetime) -> bool:
+    """Whether a stored sample up to `horizon` covers a part of (since, at], or has that very `at`."""
+    found = connection.scalar(_OVERLAP, {"server_id": server_id, "since": since, "at": at, "horizon": horizon})
+    return bool(found)

@@ -1,0 +1,51 @@
+"""How a PostgreSQL server of our own is ended: in order if it can be, also one that a killed program left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+SECONDS = 8.0
+
+
+def stop_leftover(data: Path) -> None:
+    """Shut down a server that a killed program left running on `data`; forget a process file of a dead one.
+
+    Only for who holds the folder's lock: then no living program of ours uses it.
+    """
+    file = data / "postmaster.pid"
+    try:
+        pid = int(file.read_text().split("\n", 1)[0])
+    except (OSError, ValueError):
+        return
+    if _works_in(pid, data):
+        shut_down(pid, lambda: not _works_in(pid, data), SECONDS)
+    if Path("/proc/self/cwd").exists():
+        # Its number may belong to another program by now; PostgreSQL would then refuse to start.
+        file.unlink(missing_ok=True)
+
+
+def _works_in(pid: int, data: Path) -> bool:
+    """True where process `pid` is alive and has `data` as its folder, as PostgreSQL's main process has."""
+    try:
+        return os.path.samefile(f"/proc/{pid}/cwd", data)
+    except OSError:
+        return False
+
+
+def shut_down(pid: int, ended: Callable[[], bool], seconds: float) -> None:
+    """Fast shutdown, after `seconds` an immediate one, after as many again the end."""
+    if ended():
+        return
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if ended():
+                return
+            time.sleep(0.02)
