@@ -125,11 +125,14 @@ def _gauges(own: Mapping[str, Any], system: Mapping[str, Any]) -> tuple[dict[str
 
 
 def _uptime(data: Mapping[str, Any], own: Mapping[str, Any], clock: float) -> float | None:
-    """Seconds the process had run when its byte counters were true; srs_uptime itself is that of `now_ms`."""
+    """Seconds the process had run when its byte counters were true.
+
+    srs_uptime is that of `now_ms`, in whole seconds rounded down: half a second more is right on average.
+    """
     now, running = optional_gauge(data, "now_ms"), optional_gauge(own, "srs_uptime", STATS_OFF_UPTIME)
     if now is None or running is None:
         return None
-    uptime = clock - (now / 1000 - running)
+    uptime = clock - (now / 1000 - running - 0.5)
     return uptime if uptime > 0 else None
 
 
