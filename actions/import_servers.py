@@ -83,13 +83,13 @@ def _each(tables: Sequence[dict[str, Any]], faults: dict[str, str]) -> list[Draf
     for number, table in enumerate(tables, start=1):
         name = table.get("name")
         label = f"server {number}, {name}" if isinstance(name, str) else f"server {number}"
+        if isinstance(name, str) and name.strip() in seen:
+            faults[f"{label}: name"] = f"server {seen[name.strip()]} has the same name"
         try:
             draft = server_form.read(table)
         except Invalid as error:
             faults.update({f"{label}: {field}": fault for field, fault in error.faults.items()})
             continue
-        if draft.name in seen:
-            faults[f"{label}: name"] = f"server {seen[draft.name]} has the same name"
         seen[draft.name] = number
         drafts.append(draft)
     return drafts

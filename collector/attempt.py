@@ -21,6 +21,9 @@ from collector.addresses import Address, Resolver
 
 # A status line and its headers; also what an answer may add to its body: chunk sizes, trailers.
 MAX_HEADER_BYTES = 65_536
+# Of this machine, to read one answer. Eight megabytes take a hundredth of it; a flood of chunks of one byte
+# stays within every other limit and would keep a processor busy until the deadline.
+MAX_WORK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,7 @@ class Attempt:
         "_first_byte",
         "_started",
         "_switch",
+        "_work",
         "expires",
         "fresh",
         "known",
@@ -129,6 +133,7 @@ class Attempt:
         self._end = end
         self._switch = terms.switch
         self._started = time.monotonic()
+        self._work = time.thread_time()
         self._connected: float | None = None
         self._first_byte: float | None = None
         self._done: float | None = None
@@ -177,6 +182,12 @@ class Attempt:
         if self.received > self.max_received:
             what = "body" if self.max_received > MAX_HEADER_BYTES else "header"
             raise self.fail(Reason.TOO_LARGE, f"gave a {what} that did not end within {self.max_received:,} bytes")
+
+        if time.thread_time() - self._work > MAX_WORK_SECONDS:
+            work = f"more than {MAX_WORK_SECONDS:g} s of computing"
+            raise self.fail(
+                Reason.TOO_LARGE, f"gave an answer that takes {work} to read, {self.received:,} bytes of it"
+            )
 
     def expect_body(self) -> None:
         """The headers are read: from here on the limit is that of a body."""

@@ -23,7 +23,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from cdn.model import PollError, Reason
 from collector.addresses import Address, NameUnknown
 from collector.attempt import Attempt
-from collector.faults import broken
+from collector.faults import broken, unreached
 
 # Connections kept to one server: its polls do not overlap, but several servers may share an address.
 _KEPT_PER_HOST = 8
@@ -189,22 +189,18 @@ def _open_one(attempt: Attempt, address: Address) -> socket.socket:
         sock.settimeout(left)
         attempt.hold(sock)
         sock.connect(address.sockaddr)
-    except BaseException as error:
+    except OSError as error:
         sock.close()
-        if isinstance(error, TimeoutError):
-            raise attempt.timed_out(f"got no connection to {address.ip} within {patience:g} s") from None
-        if isinstance(error, ConnectionRefusedError):
-            what = f"was refused by {address.ip} port {address.sockaddr[1]}; is the server running, is the port right?"
-            raise attempt.fail(Reason.REFUSED, what) from None
-        if isinstance(error, OSError):
-            what = f"found no way to {address.ip}: {error.strerror or error}"
-            raise attempt.fail(Reason.UNREACHABLE, what) from None
+        raise unreached(attempt, str(address.ip), address.sockaddr[1], error) from None
+    except PollError:
+        sock.close()
         raise
     return sock
 
 
 def _begin(connection: _Connection | _SecureConnection, attempt: Attempt) -> None:
     """Note whether the request about to be sent uses a kept connection; drop that where a fresh one is wanted."""
+    connection.timeout = attempt.left(attempt.limits.connect_timeout)
     if connection.sock is None or attempt.connected:
         return
     if attempt.fresh:

@@ -14,6 +14,18 @@ from cdn.model import PollError, Reason
 from collector.attempt import Attempt
 
 
+def unreached(attempt: Attempt, ip: str, port: int, error: OSError) -> PollError:
+    """The PollError for a TCP connection that did not come about."""
+    if attempt.terms.switch.cut:
+        return attempt.shutting_down()
+    if isinstance(error, TimeoutError):
+        return attempt.timed_out(f"got no connection to {ip} within {attempt.limits.connect_timeout:g} s")
+    if isinstance(error, ConnectionRefusedError):
+        what = f"was refused by {ip} port {port}; is the server running, is the port right?"
+        return attempt.fail(Reason.REFUSED, what)
+    return attempt.fail(Reason.UNREACHABLE, f"found no way to {ip}: {error.strerror or error}")
+
+
 def broken(attempt: Attempt, error: OSError) -> PollError:
     """The PollError for a connection that failed with `error` after it stood."""
     if attempt.terms.switch.cut:
@@ -56,25 +68,34 @@ def quoted(text: str) -> str:
 def explain(error: BaseException, attempt: Attempt) -> PollError:
     """The PollError for what http.client, urllib3 or requests made of a bad answer."""
     for cause in _causes(error):
-        match cause:
-            case http.client.LineTooLong():
-                return attempt.fail(Reason.TOO_LARGE, "gave a header line that is too long, want at most 65,536 bytes")
-            case http.client.RemoteDisconnected():
-                return attempt.fail(Reason.CUT_OFF, "got no answer: the server closed the connection")
-            case http.client.BadStatusLine() | http.client.UnknownProtocol():
-                begins = quoted(str(cause.args[0]) if cause.args else "")
-                return attempt.fail(Reason.WRONG_BODY, f"got an answer that is not HTTP, it begins {begins}")
-            case http.client.IncompleteRead():
-                return attempt.fail(Reason.CUT_OFF, f"was cut off after {attempt.received:,} bytes")
-            case urllib3.exceptions.DecodeError():
-                return attempt.fail(Reason.WRONG_BODY, "got an answer that does not decompress")
-            case urllib3.exceptions.InvalidHeader() | requests.exceptions.InvalidHeader():
-                return attempt.fail(Reason.WRONG_BODY, "got an answer with contradicting lengths")
-            case ssl.SSLError() | ConnectionError():
-                return broken(attempt, cause)
-            case http.client.HTTPException() if "headers" in str(cause):
-                return attempt.fail(Reason.TOO_LARGE, "gave more than 100 headers")
+        if isinstance(cause, TimeoutError):
+            return attempt.timed_out(f"could not be sent within {attempt.limits.connect_timeout:g} s")
+        if isinstance(cause, ssl.SSLError | ConnectionError) and not isinstance(cause, http.client.RemoteDisconnected):
+            return broken(attempt, cause)
+        if told := _malformed(cause):
+            return attempt.fail(*told)
     return attempt.fail(Reason.CUT_OFF, f"was cut off after {attempt.received:,} bytes: the answer is malformed")
+
+
+def _malformed(cause: BaseException) -> tuple[Reason, str] | None:
+    """What is wrong with an answer that http.client or urllib3 refused with `cause`."""
+    match cause:
+        case http.client.RemoteDisconnected():
+            return Reason.CUT_OFF, "got no answer: the server closed the connection"
+        case http.client.BadStatusLine() | http.client.UnknownProtocol():
+            begins = quoted(str(cause.args[0]) if cause.args else "")
+            return Reason.WRONG_BODY, f"got an answer that is not HTTP, it begins {begins}"
+        case http.client.IncompleteRead():
+            return Reason.CUT_OFF, "was cut off: the answer is shorter than announced"
+        case http.client.LineTooLong():
+            return Reason.TOO_LARGE, "gave a header line of more than 65,536 bytes"
+        case urllib3.exceptions.DecodeError():
+            return Reason.WRONG_BODY, "got an answer that does not decompress"
+        case urllib3.exceptions.InvalidHeader() | requests.exceptions.InvalidHeader():
+            return Reason.WRONG_BODY, "got an answer with contradicting lengths"
+        case http.client.HTTPException() if "headers" in str(cause):
+            return Reason.TOO_LARGE, "gave more than 100 headers"
+    return None
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

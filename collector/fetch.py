@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
 from types import TracebackType
 
@@ -66,8 +67,8 @@ class Fetcher:
     ) -> None:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self._terms = Terms(limits, allowed, Switch(), Resolver())
-        # By whether they verify the server's certificate.
-        self._adapters = {True: Adapter(certified(), connections), False: Adapter(uncertified(), connections)}
+        self._connections = connections
+        self._plain = Adapter(uncertified(), connections)
         self._prepared: dict[tuple[int, str], Prepared] = {}
 
     def begin(self, target: Target) -> Exchange:
@@ -81,19 +82,25 @@ class Fetcher:
 
     def close(self) -> None:
         """Close the kept connections."""
-        for adapter in self._adapters.values():
-            adapter.close()
+        self._plain.close()
+        if "_verifying" in self.__dict__:
+            self._verifying.close()
+
+    @cached_property
+    def _verifying(self) -> Adapter:
+        """Made when it is first needed: reading all authorities takes longer than many polls."""
+        return Adapter(certified(), self._connections)
 
     def _send(self, prepared: Prepared, attempt: Attempt) -> Answer:
         """Send one request and read its answer. Raises PollError."""
         limits = attempt.limits
         under_way.attempt = attempt
         try:
-            response = self._adapters[prepared.target.verify_tls].send(
+            response = (self._verifying if prepared.verified else self._plain).send(
                 prepared.request,
                 stream=True,
                 timeout=(limits.connect_timeout, limits.read_timeout),
-                verify=prepared.target.verify_tls,
+                verify=prepared.verified,
             )
             try:
                 return _read(response, attempt)
@@ -156,9 +163,9 @@ class Exchange:
         try:
             return self._fetcher._send(prepared, attempt)
         except PollError as error:
-            if error.reason is not Reason.CUT_OFF or not attempt.reused or attempt.received:
+            # A server may close a kept connection at any time: that is no fault of this poll.
+            if error.reason not in (Reason.CUT_OFF, Reason.TLS) or not attempt.reused or attempt.received:
                 raise
-        # The server had closed the kept connection: that is no fault of this poll.
         return self._fetcher._send(prepared, self._attempt(prepared, is_first, fresh=True))
 
     def _attempt(self, prepared: Prepared, is_first: bool, *, fresh: bool = False) -> Attempt:

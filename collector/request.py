@@ -15,10 +15,14 @@ _MAX_SHOWN = 200
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A request ready to be sent, as often as its target stays the same. `shown`: its URL without any secret."""
+    """A request ready to be sent, as often as its target stays the same.
+
+    verified: whether to verify the server's certificate. shown: the URL without any secret.
+    """
 
     target: Target
     request: requests.PreparedRequest
+    verified: bool
     shown: str
 
 
@@ -38,14 +42,16 @@ def prepare(target: Target, path: str) -> Prepared:
             raise PollError(
                 Reason.ADDRESS_REFUSED, f"GET {shown} was not sent: want an address that begins http:// or https://"
             )
+        headers = _headers(target.credentials)
+        # Checked here, for the libraries would quote the secret in their error.
+        if not all(value.isascii() and value.isprintable() for value in headers.values()):
+            what = "holds characters that cannot be sent"
+            raise PollError(Reason.NO_CREDENTIALS, f"GET {shown} was not sent: its password or token {what}")
         url = f"{parts.scheme}://{netloc}{parts.path.rstrip('/')}{path}" if path else _bare(parts, netloc)
-        request = requests.Request("GET", url, headers=_headers(target.credentials)).prepare()
-    except requests.exceptions.InvalidHeader:
-        what = "holds characters that cannot be sent"
-        raise PollError(Reason.NO_CREDENTIALS, f"GET {shown} was not sent: its password or token {what}") from None
+        request = requests.Request("GET", url, headers=headers).prepare()
     except ValueError:
         raise PollError(Reason.ADDRESS_REFUSED, f"GET {shown} was not sent: its address is not a URL") from None
-    return Prepared(target, request, shown)
+    return Prepared(target, request, parts.scheme == "https" and target.verify_tls, shown)
 
 
 def _bare(parts: SplitResult, netloc: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import importlib.util
 import os
 import pwd
@@ -166,17 +167,23 @@ def binaries(major: int, folder: Path, account: Account) -> Path:
         raise EmbeddedError(f"{installed} holds no PostgreSQL {major}: pip install -r requirements.txt")
     if account.run(["/bin/sh", "-c", '[ -x "$1" ] && [ -r "$2" ]', "sh", *_ends(installed)]).returncode == 0:
         return installed / "bin"
-    copy = folder / f"postgresql-{major}-programs"
+    return _copied(installed, folder / f"postgresql-{major}-programs-{importlib.metadata.version(WHEEL)}")
+
+
+def _copied(installed: Path, copy: Path) -> Path:
+    """A copy of the programs that everybody may run, with the libraries that they look for beside the package."""
     if not copy.exists():
         partial = copy.with_suffix(".new")
         shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(installed, partial, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a"))
-        for name in partial.rglob("*"):
+        for source in (installed, installed.parents[1] / f"{WHEEL}.libs"):
+            if source.exists():
+                aim = partial / source.relative_to(installed.parents[1])
+                shutil.copytree(source, aim, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a"))
+        for name in (partial, *partial.rglob("*")):
             if not name.is_symlink():
                 name.chmod(0o755 if name.is_dir() or os.access(name, os.X_OK) else 0o644)
-        partial.chmod(0o755)
         partial.rename(copy)
-    return copy / "bin"
+    return copy / installed.relative_to(installed.parents[1]) / "bin"
 
 
 def _ends(installed: Path) -> tuple[str, str]:

@@ -1,0 +1,115 @@
+"""The schema: tables and migrations agree, every supported PostgreSQL takes them, programs refuse the wrong one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from alembic import command
+from sqlalchemy import Engine, inspect, text
+
+from actions.add_server import add_server
+from cdn.model import LOCAL_ADMIN
+from cdn.settings import environment
+from collector.writer import Writer
+from db import engine as engines
+from db import live, migrate, partitions
+from tests.readings import START, FakeServer, moment
+
+EDGE = {"name": "edge-1", "kind": "srs", "url": "http://10.0.0.1:1985", "role": "edge"}
+
+
+def walk(url: str) -> None:
+    """Write and read once: what the product does with a database all day."""
+    engine = engines.create(url, wait=5)
+    server = FakeServer(add_server(engine, EDGE, key="", by=LOCAL_ADMIN))
+    server.streams = {"/live/alpha": 0}
+    writer = Writer(engine, "a")
+    for _ in range(6):
+        writer.write([server.poll()])
+        server.grow(15, 30_000)
+    now = moment(server.seconds - 14)
+    fleet = live.fleet(engine, now, 15.0)
+    assert fleet["state"].tolist() == ["fine"]
+    assert fleet["egress_bps"].tolist() == [16_000.0]
+    assert live.summary(engine, now, 15.0).loc["now", "streams_on_air"] == 1
+    assert not live.freshness(engine, now, 15.0)["silent"].item()
+    partitions.maintain(engine, START, {"sample": 14, "stream_sample": 3, "traffic_1m": 8})
+    engine.dispose()
+
+
+def test_tables_and_migrations_agree(database_url: str) -> None:
+    command.check(migrate.config(database_url))
+
+
+def test_tables_and_migrations_agree_with_partitions_made(engine: Engine, database_url: str) -> None:
+    partitions.maintain(engine, START, {"sample": 14, "stream_sample": 3, "traffic_1m": 8})
+    command.check(migrate.config(database_url))
+
+
+def test_down_and_up_again_works(database_url: str, engine: Engine) -> None:
+    migrate.downgrade(database_url, "base")
+    assert set(inspect(engine).get_table_names()) <= {"alembic_version"}
+    migrate.upgrade(database_url)
+    command.check(migrate.config(database_url))
+    migrate.require_newest(engine)
+
+
+def test_migrations_started_at_once_wait_for_each_other(empty_database_url: str) -> None:
+    command_line = [sys.executable, "-m", "db", "migrate"]
+    started = [
+        subprocess.Popen(
+            command_line,
+            env=environment(DATABASE_URL=empty_database_url),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    said = [each.communicate(timeout=30)[0] for each in started]
+    assert [each.returncode for each in started] == [0, 0], said
+    assert all("is at revision" in text for text in said)
+
+
+def test_a_program_refuses_an_empty_an_older_and_an_unknown_schema(empty_database_url: str) -> None:
+    engine = engines.create(empty_database_url)
+    with pytest.raises(migrate.WrongRevision, match="python -m db migrate"):
+        migrate.require_newest(engine)
+    migrate.upgrade(empty_database_url)
+    migrate.require_newest(engine)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'ffff'"))
+    with pytest.raises(migrate.WrongRevision, match="does not know"):
+        migrate.require_newest(engine)
+    engine.dispose()
+
+
+def test_the_product_works_on_the_embedded_postgresql(database_url: str) -> None:
+    walk(database_url)
+
+
+def test_the_product_works_on_postgresql_16(postgres16_url: str) -> None:
+    migrate.upgrade(postgres16_url)
+    walk(postgres16_url)
+
+
+def test_the_product_works_on_postgresql_15(postgres15_url: str) -> None:
+    migrate.upgrade(postgres15_url)
+    walk(postgres15_url)
+
+
+def test_the_product_works_behind_a_transaction_pooler_with_tls(pgbouncer: str) -> None:
+    assert "sslmode=require" in pgbouncer
+    walk(pgbouncer)
+
+
+def test_limits_of_a_session_do_not_leak_through_a_transaction_pooler(pgbouncer: str) -> None:
+    first, second = engines.create(pgbouncer, statement_timeout=7), engines.create(pgbouncer, statement_timeout=11)
+    for _ in range(5):
+        for engine, expected in ((first, "7s"), (second, "11s")):
+            with engine.begin() as connection:
+                assert connection.scalar(text("SHOW statement_timeout")) == expected
+    first.dispose()
+    second.dispose()
