@@ -16,9 +16,9 @@ from cdn import VERSION
 from cdn.clock import utc_now
 from cdn.model import Kind, Target
 from cdn.settings import Settings
-from collector.fetch import Fetcher, Limits
+from collector.fetch import Fetcher
 from collector.jobs import JOBS, Job
-from collector.poll import StateLog, poll
+from collector.poll import StateLog, limits, poll
 from collector.share import phase, share
 from collector.sources import SOURCES
 from collector.sources.script import Source
@@ -41,14 +41,21 @@ STOP_SECONDS = 3.0
 
 
 class Daemon:
-    """Polls its share of the fleet until stopped."""
+    """Polls its share of the fleet until stopped. watch: seconds between two looks at the fleet."""
 
-    def __init__(self, settings: Settings, engine: Engine, sources: Mapping[Kind, Source] = SOURCES) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        sources: Mapping[Kind, Source] = SOURCES,
+        watch: float = FLEET_SECONDS,
+    ) -> None:
+        self._watch = watch
         self._settings = settings
         self._engine = engine
         self._sources = sources
         self._key = settings.secret_key.get_secret_value()
-        self._fetcher = Fetcher(Limits.of(settings))
+        self._fetcher = Fetcher(limits(settings))
         spool = Spool(settings.data_dir / "spool", settings.spool_bytes)
         self._store = Store(Writer(engine, settings.collector), spool)
         self._states = StateLog()
@@ -60,6 +67,7 @@ class Daemon:
         self._late = 0
         self._started_at = utc_now()
         self._away = False
+        self._stopping = threading.Event()
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(settings.poll_threads), "own": ThreadPoolExecutor(4)},
@@ -73,12 +81,13 @@ class Daemon:
         self._watch_fleet()
         for job in JOBS:
             self._every(job.period, self._run_job, job.name, job)
-        self._every(FLEET_SECONDS, self._watch_fleet, "fleet")
+        self._every(self._watch, self._watch_fleet, "fleet")
         self._scheduler.start()
         log.info("%s polls %d servers", self._settings.collector, len(self._targets))
 
     def stop(self) -> None:
         """End within seconds: no new polls, those under way are cut off, what was seen is stored."""
+        self._stopping.set()
         self._scheduler.pause()
         self._fetcher.cut_all()
         self._scheduler.shutdown(wait=False)
@@ -182,7 +191,7 @@ class Daemon:
             since=self._polled.get(server_id),
             max_streams=self._settings.max_streams_per_server,
         )
-        if self._fetcher.cut:
+        if self._stopping.is_set():
             return  # we ended it ourselves: that says nothing of the server
         self._polled[server_id] = done.at
         self._states.note(target, done)

@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 from cdn.model import Kind, PollError, Reading, Reason, Target, Timing
 from cdn.settings import Settings
-from collector.fetch import Exchange, Fetcher, Limits
+from collector.fetch import Fetcher
+from collector.poll import limits, reply
 from collector.sources import SOURCES
-from collector.sources.script import Reply, Source, run
+from collector.sources.script import Source, run
 
 # Whatever path or kind is tried, these are the same: looking further would only annoy the server.
 FINAL = frozenset(
@@ -47,7 +48,7 @@ def detect(target: Target, kind: Kind | None, settings: Settings) -> Found:
 
     Raises PollError: of the one attempt, or one whose sentence lists what was tried and seen.
     """
-    fetcher = Fetcher(Limits.of(settings))
+    fetcher = Fetcher(limits(settings))
     try:
         if kind is not None:
             return _try(fetcher, replace(target, kind=kind), SOURCES[kind], settings.max_streams_per_server)
@@ -78,10 +79,5 @@ def _urls(url: str, source: Source) -> list[str]:
 
 def _try(fetcher: Fetcher, target: Target, source: Source, max_streams: int) -> Found:
     with fetcher.begin(target) as exchange:
-        reading = run(source.read(target, max_streams), lambda ask: _reply(exchange, ask.path))
+        reading = run(source.read(target, max_streams), lambda ask: reply(exchange, ask))
         return Found(target.kind, target.url, reading, exchange.timing, source.reports)
-
-
-def _reply(exchange: Exchange, path: str) -> Reply:
-    answer = exchange.get(path)
-    return Reply(answer.body, answer.server_header)

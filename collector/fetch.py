@@ -78,7 +78,7 @@ class Fetcher:
     def cut_all(self) -> None:
         """End every exchange at once, and every later one: CUT_OFF, shutting down."""
         self._terms.switch.cut_all()
-        self._terms.resolver.give_up()
+        pass
 
     def close(self) -> None:
         """Close the kept connections."""
@@ -105,7 +105,7 @@ class Fetcher:
             try:
                 return _read(response, attempt)
             except BaseException:
-                # What is left of the answer would be taken for the beginning of the next.
+                # An answer that is not read to its end would keep its connection open.
                 response.raw.close()
                 raise
         except PollError:

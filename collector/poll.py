@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from cdn.model import REASON_WORDS, Kind, Poll, PollError, Reading, Reason, Target, Timing
-from collector.fetch import Exchange, Fetcher
+from cdn.settings import Settings
+from collector.fetch import Exchange, Fetcher, Limits
 from collector.sources.script import Ask, Reply, Source, run
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ def poll(
     timing = Timing()
     with fetcher.begin(target) as exchange:
         try:
-            reading = run(sources[target.kind].read(target, max_streams), lambda ask: _reply(exchange, ask))
+            reading = run(sources[target.kind].read(target, max_streams), lambda ask: reply(exchange, ask))
         except PollError as error:
             reason, detail = error.reason, error.detail
         except Exception as error:
@@ -46,7 +47,13 @@ def poll(
     return Poll(target.id, at, target.interval, timing, reading, since, reason, detail)
 
 
-def _reply(exchange: Exchange, ask: Ask) -> Reply:
+def limits(settings: Settings) -> Limits:
+    """What a poll may cost, as set."""
+    return Limits(settings.connect_timeout, settings.read_timeout, settings.poll_deadline, settings.max_answer_bytes)
+
+
+def reply(exchange: Exchange, ask: Ask) -> Reply:
+    """Fetch what a source asks for. Raises PollError."""
     answer = exchange.get(ask.path)
     return Reply(answer.body, answer.server_header)
 

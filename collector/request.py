@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
 import requests
@@ -20,7 +20,7 @@ class Prepared:
     verified: whether to verify the server's certificate. shown: the URL without any secret.
     """
 
-    target: Target
+    target: Target = field(repr=False)
     request: requests.PreparedRequest
     verified: bool
     shown: str
