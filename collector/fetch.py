@@ -78,7 +78,7 @@ class Fetcher:
     def cut_all(self) -> None:
         """End every exchange at once, and every later one: CUT_OFF, shutting down."""
         self._terms.switch.cut_all()
-        pass
+        self._terms.resolver.give_up()
 
     def close(self) -> None:
         """Close the kept connections."""
