@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Engine
-from sqlalchemy.orm import Session
-
 from actions import server_form
 from actions.permission import require
 from cdn.model import Actor, Invalid
 from db import fleet
-from db.engine import reachable
+from db.engine import Engine, editing
 
 
 def add_server(engine: Engine, fields: Mapping[str, Any], *, key: str, by: Actor) -> int:
     """Add the server that `fields` describe; returns its id. Collectors notice within seconds.
 
-    Raises Invalid with every fault by field, db.secrets.NoKey, Forbidden, db.engine.Unavailable.
+    Raises Invalid with every fault by field, and NoKey, Forbidden, Unavailable of cdn.errors.
     """
     require(by, "admin")
     draft = server_form.read(fields)
-    with reachable(engine), Session(engine) as session, session.begin():
+    with editing(engine) as session:
         if fleet.by_name(session, draft.name) is not None:
             raise Invalid({"name": f"there is a server called {draft.name} already"})
         server = fleet.add(session, draft, key)

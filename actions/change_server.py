@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine
-from sqlalchemy.orm import Session
-
 from actions import server_form
 from actions.add_server import refuse_unknown
 from actions.permission import require
+from cdn.errors import Changed, Unknown
 from cdn.model import Actor, Invalid
 from db import fleet
-from db.engine import reachable
+from db.engine import Engine, Session, editing
 from db.models import Server
 
 
@@ -23,14 +21,14 @@ def change_server(
 ) -> None:
     """Make a server be as `fields` say; `version` is the one they were made from.
 
-    Raises Invalid with every fault by field, fleet.Changed where somebody else was faster, fleet.Unknown.
+    Raises Invalid with every fault by field, Changed where somebody else was faster, Unknown.
     """
     require(by, "admin")
     draft = server_form.read(fields)
-    with reachable(engine), Session(engine) as session, session.begin():
+    with editing(engine) as session:
         server = _current(session, server_id)
         if server.version != version:
-            raise fleet.Changed
+            raise Changed
         other = fleet.by_name(session, draft.name)
         if other is not None and other.id != server_id:
             raise Invalid({"name": f"there is a server called {draft.name} already"})
@@ -39,21 +37,21 @@ def change_server(
 
 
 def pause_server(engine: Engine, server_id: int, *, paused: bool, by: Actor) -> None:
-    """Stop polling a server, or go on. Its history stays. Raises fleet.Unknown."""
+    """Stop polling a server, or go on. Its history stays. Raises Unknown."""
     require(by, "admin")
-    with reachable(engine), Session(engine) as session, session.begin():
+    with editing(engine) as session:
         _current(session, server_id).paused = paused
 
 
 def retire_server(engine: Engine, server_id: int, *, by: Actor, now: datetime) -> None:
     """Take a server out of the fleet for good. Its history and name stay; the name may be used again."""
     require(by, "admin")
-    with reachable(engine), Session(engine) as session, session.begin():
+    with editing(engine) as session:
         _current(session, server_id).retired_at = now
 
 
 def _current(session: Session, server_id: int) -> Server:
     server = session.get(Server, server_id)
     if server is None or server.retired_at is not None:
-        raise fleet.Unknown
+        raise Unknown
     return server

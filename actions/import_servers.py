@@ -7,14 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine
-from sqlalchemy.orm import Session
-
 from actions import server_form
 from actions.permission import require
 from cdn.model import Actor, Invalid
 from db import fleet
-from db.engine import reachable
+from db.engine import Engine, editing
 from db.fleet import Draft
 from db.models import Server
 
@@ -34,11 +31,11 @@ def import_servers(engine: Engine, text: str, *, key: str, by: Actor) -> Report:
     """Import `text`: [[server]] tables with the fields of `server_form.FIELDS`. Servers are known by name.
 
     Servers that the file does not name stay as they are. Raises Invalid with every fault of the file
-    (“server 3, edge-fra-1: url” → what was wanted), db.secrets.NoKey; then nothing was imported.
+    (“server 3, edge-fra-1: url” → what was wanted), NoKey; then nothing was imported.
     """
     require(by, "admin")
     drafts = _drafts(text)
-    with reachable(engine), Session(engine) as session, session.begin():
+    with editing(engine) as session:
         existing = fleet.names(session)
         known = existing.keys() | {draft.name for draft in drafts}
         lost = {

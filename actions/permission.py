@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from cdn.errors import Forbidden
 from cdn.model import Actor
 
 RANK = {"viewer": 0, "operator": 1, "admin": 2}
-
-
-class Forbidden(Exception):
-    """The actor's role does not allow it."""
 
 
 def require(by: Actor, role: str) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 
 from actions import server_form
 from actions.permission import require
-from cdn.model import Actor, Credentials, Invalid, Kind, Target
+from cdn.model import Actor, Invalid, Kind, Target
 from cdn.settings import Settings
 from collector.detect import Found, detect
+from db import fleet
+from db.engine import Engine
 
 FIND_OUT = "find_out"
 # Only what a connection needs is judged: the rest of the form may still be empty.
@@ -17,17 +19,17 @@ NEEDED = ("url", "role", "verify_tls", "user", "password", "token")
 
 
 def try_connection(
-    fields: Mapping[str, Any], *, settings: Settings, by: Actor, stored: Credentials | None = None
+    engine: Engine, fields: Mapping[str, Any], *, settings: Settings, by: Actor, server_id: int | None = None
 ) -> Found:
     """Ask the server that `fields` describe once. Nothing is stored.
 
-    kind may be "find_out". stored: the credentials to use where the form keeps the stored secret.
+    kind may be "find_out". server_id: whose stored secret to use where the form keeps it.
     Raises Invalid for faults of url, role and credentials; cdn.model.PollError with the plain reason.
     """
     require(by, "admin")
     wanted = fields.get("kind") or FIND_OUT
     kind = None if wanted == FIND_OUT else Kind(wanted)
-    given = {name: fields[name] for name in NEEDED if fields.get(name)}
+    given = {name: fields[name] for name in NEEDED if fields.get(name) not in (None, "")}
     faults: dict[str, str] = {}
     url = ""
     try:
@@ -41,6 +43,9 @@ def try_connection(
         faults = {**error.faults, **faults}
     if faults:
         raise Invalid(faults)
+    credentials, readable = draft.credentials, True
+    if draft.keep_secret and server_id is not None:
+        credentials, readable = fleet.credentials_of(engine, server_id, settings.secret_key.get_secret_value())
     target = Target(
         id=0,
         name="server",
@@ -49,6 +54,7 @@ def try_connection(
         role=draft.role,
         interval=settings.poll_interval,
         verify_tls=draft.verify_tls,
-        credentials=stored if draft.keep_secret and stored is not None else draft.credentials,
+        credentials=credentials,
+        unreadable_secret=not readable,
     )
     return detect(target, kind, settings)

@@ -9,16 +9,15 @@ import sys
 import threading
 from pathlib import Path
 
-from sqlalchemy import Engine
-
 from actions.import_servers import import_servers
+from cdn.errors import NoKey
 from cdn.logs import configure
 from cdn.model import LOCAL_ADMIN, Invalid
 from cdn.settings import Settings, SettingsError, settings
 from collector.daemon import Daemon
 from db import engine as engines
 from db import migrate
-from db.secrets import NoKey
+from db.engine import Engine
 
 log = logging.getLogger("collector")
 

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
-from sqlalchemy import Engine
 
 from cdn import VERSION
 from cdn.clock import utc_now
@@ -26,7 +25,7 @@ from collector.spool import Spool
 from collector.store import Store
 from collector.writer import Writer
 from db import fleet
-from db.engine import Unavailable, reading
+from db.engine import Engine, Unavailable, reading
 
 log = logging.getLogger(__name__)
 

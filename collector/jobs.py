@@ -10,11 +10,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Engine
-
 from cdn.settings import Settings
 from cdn.units import HOUR
 from db import partitions
+from db.engine import Engine
 
 
 class Job(NamedTuple):

@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
 from cdn.metrics import METRICS
 from cdn.model import Poll
 from collector.advance import Row, poll_values
 from collector.derive import Baseline
 from collector.state import ServerState, StreamState
 from db import samples
+from db.engine import Connection
 from db.measurements import STREAM_COUNTERS
 
 

@@ -11,16 +11,13 @@ import logging
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
-
 from cdn.model import Poll
 from collector.advance import Row, Step, Traffic, add_traffic, advance, sample_row
 from collector.derive import NOTHING_NEW, covered_since
 from collector.state import ServerState
 from collector.stored import load_states, status_row, stream_row
 from db import partitions, samples
-from db.engine import reachable
+from db.engine import Connection, Engine, Rejected, reachable
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +55,7 @@ class Writer:
         try:
             self._write(batch)
             return len(batch)
-        except DBAPIError:
+        except Rejected:
             # Among the causes: a day's partition that was there is no longer kept.
             self._days.clear()
             if len({poll.server_id for poll in batch}) == 1:
@@ -71,7 +68,7 @@ class Writer:
             try:
                 self._write([poll])
                 stored += 1
-            except DBAPIError:
+            except Rejected:
                 log.exception("a poll of server %d at %s cannot be stored and is left out", poll.server_id, poll.at)
         return stored
 

@@ -10,8 +10,28 @@ from functools import lru_cache
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
 
+from cdn.errors import Changed, Unavailable
 from cdn.settings import SettingsError, settings
+
+__all__ = [
+    "Connection",
+    "Engine",
+    "Rejected",
+    "Session",
+    "Unavailable",
+    "address",
+    "create",
+    "editing",
+    "plain",
+    "reachable",
+    "reading",
+    "shared",
+    "wait_until_up",
+    "where",
+]
 
 # Errors that say "wrong address or password" do not get better by waiting.
 HOPELESS = (
@@ -26,8 +46,8 @@ HOPELESS = (
 )
 
 
-class Unavailable(Exception):
-    """The database cannot be reached right now; the message holds no credential."""
+# A statement that the database would not take.
+Rejected = DBAPIError
 
 
 def address(url: str) -> URL:
@@ -99,6 +119,16 @@ def reading(engine: Engine) -> Iterator[Connection]:
     """A transaction for reading. Raises Unavailable where the database is away."""
     with reachable(engine), engine.begin() as connection:
         yield connection
+
+
+@contextmanager
+def editing(engine: Engine) -> Iterator[Session]:
+    """A transaction that changes things people edit. Raises Unavailable, or Changed where another was faster."""
+    try:
+        with reachable(engine), Session(engine) as session, session.begin():
+            yield session
+    except StaleDataError:
+        raise Changed from None
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, RowMapping, select, text
 from sqlalchemy.orm import Session, selectinload
-from sqlalchemy.orm.exc import StaleDataError
 
+from cdn.errors import NoKey, Unknown, WrongKey
 from cdn.model import NO_CREDENTIALS, AuthMethod, Credentials, Kind, Role, Target
 from db import secrets
 from db.engine import reachable
@@ -38,14 +38,6 @@ class Draft:
     keep_secret: bool = False
     origins: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
-
-
-class Changed(Exception):
-    """Somebody else changed the server meanwhile; nothing was written."""
-
-
-class Unknown(Exception):
-    """There is no such server."""
 
 
 def by_name(session: Session, name: str) -> Server | None:
@@ -95,12 +87,49 @@ def link(session: Session, server: Server, origins: Iterable[str]) -> list[str]:
     return [name for name in wanted if name not in known]
 
 
-def flush(session: Session) -> None:
-    """Write what changed. Raises Changed where another's change came first."""
-    try:
-        session.flush()
-    except StaleDataError:
-        raise Changed from None
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A server as it is stored, for a form: everything but the secret itself."""
+
+    id: int
+    version: int
+    draft: Draft
+    paused: bool
+    has_secret: bool
+
+
+def stored(engine: Engine, name: str) -> Stored | None:
+    """The server of that name that is not retired, without its secret."""
+    with reachable(engine), Session(engine) as session:
+        server = by_name(session, name)
+        if server is None:
+            return None
+        draft = Draft(
+            name=server.name,
+            kind=Kind(server.kind),
+            url=server.url,
+            role=Role(server.role),
+            region=server.region,
+            provider=server.provider,
+            capacity_bps=server.capacity_bps,
+            tags=tuple(server.tags),
+            interval_seconds=server.interval_seconds,
+            verify_tls=server.verify_tls,
+            credentials=Credentials(AuthMethod(server.auth), server.auth_user),
+            keep_secret=True,
+            origins=tuple(origin.name for origin in server.origins),
+            addresses=tuple(each.network for each in server.addresses),
+        )
+        return Stored(server.id, server.version, draft, server.paused, server.auth_secret is not None)
+
+
+def credentials_of(engine: Engine, server_id: int, key: str) -> tuple[Credentials, bool]:
+    """A server's credentials in plain, for a poll out of turn, and whether they could be read. Raises Unknown."""
+    with reachable(engine), Session(engine) as session:
+        server = session.get(Server, server_id)
+        if server is None:
+            raise Unknown
+        return stored_credentials(server.auth, server.auth_user, server.auth_secret, key)
 
 
 def versions(connection: Connection) -> dict[int, int]:
@@ -135,7 +164,7 @@ def stored_credentials(method: str, user: str, ciphertext: bytes | None, key: st
     """Stored credentials in plain, and whether their secret could be read with `key`."""
     try:
         secret = secrets.decrypt(bytes(ciphertext), key) if ciphertext is not None else ""
-    except (secrets.NoKey, secrets.WrongKey):
+    except (NoKey, WrongKey):
         return Credentials(AuthMethod(method), user), False
     return Credentials(AuthMethod(method), user, secret), True
 

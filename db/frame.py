@@ -9,6 +9,12 @@ import pandas as pd
 from sqlalchemy import Connection, TextClause
 
 
+def records(found: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame as plain values, with None where a value is unknown."""
+    plain = found.astype("object").where(found.notna(), None)
+    return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
+
+
 def frame(
     connection: Connection,
     query: TextClause,

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from cryptography.fernet import Fernet, InvalidToken
 
-
-class NoKey(Exception):
-    """There is no SECRET_KEY, so nothing secret can be stored or read."""
-
-
-class WrongKey(Exception):
-    """The stored secret was encrypted with another SECRET_KEY."""
+from cdn.errors import NoKey, WrongKey
 
 
 def new_key() -> str:

@@ -11,12 +11,12 @@ from sqlalchemy import Engine, text
 from actions.add_server import add_server
 from actions.change_server import change_server, pause_server, retire_server
 from actions.import_servers import Report, import_servers
-from actions.permission import Forbidden
 from actions.server_form import KEEP
+from cdn.errors import Changed, Forbidden, NoKey
 from cdn.model import LOCAL_ADMIN, Actor, Invalid
 from db import fleet, live
 from db.engine import reading
-from db.secrets import NoKey, new_key
+from db.secrets import new_key
 
 KEY = new_key()
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -99,7 +99,7 @@ def test_every_change_is_noticed_by_its_version(engine: Engine) -> None:
     change_server(engine, server_id, before, {**EDGE, "region": "East"}, key=KEY, by=LOCAL_ADMIN)
     with reading(engine) as connection:
         assert fleet.versions(connection)[server_id] > before
-    with pytest.raises(fleet.Changed):
+    with pytest.raises(Changed):
         change_server(engine, server_id, before, {**EDGE, "region": "West"}, key=KEY, by=LOCAL_ADMIN)
     assert stored(engine)[0]["region"] == "East"
 

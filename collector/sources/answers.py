@@ -19,7 +19,7 @@ _HASH_DIGITS = 12
 def json_object(body: bytes, path: str) -> dict[str, Any]:
     """The JSON object in `body`. Raises PollError(WRONG_BODY) that quotes how the answer begins."""
     try:
-        value = orjson.loads(body)
+        value = _loads(body)
     except orjson.JSONDecodeError:
         raise wrong(path, f"the answer is not JSON, it begins {begins(body)}") from None
     except RecursionError:
@@ -27,6 +27,14 @@ def json_object(body: bytes, path: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise wrong(path, f"the answer is JSON but no object, it begins {begins(body)}")
     return value
+
+
+def _loads(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        # One name that is no UTF-8, and whoever may publish picks names, must not hide a whole server.
+        return orjson.loads(body.decode("utf-8", "replace"))
 
 
 def begins(body: bytes) -> str:

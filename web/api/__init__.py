@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import pandas as pd
 from fastapi import Depends, FastAPI, Query
 
 from cdn import VERSION
@@ -14,6 +13,7 @@ from cdn.model import Role
 from cdn.settings import settings
 from db import engine as engines
 from db import live, migrate
+from db.frame import records
 from web.api.auth import actor
 from web.api.problem import RESPONSES, Problem, install
 from web.api.shapes import Figures, Freshness, Health, Server, ServerCore, Stream, Summary
@@ -29,19 +29,13 @@ install(app)
 _PROTECTED: dict[str, Any] = {"dependencies": [Depends(actor)], "responses": RESPONSES}
 
 
-def rows(found: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a frame with null where a value is unknown."""
-    plain = found.astype("object").where(found.notna(), None)
-    return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
-
-
 @app.get("/summary", tags=["fleet"], **_PROTECTED)
 def summary() -> Summary:
     """The fleet in a few figures, now and an hour ago."""
     engine, now, interval = engines.shared(), utc_now(), settings().poll_interval
     figures = live.summary(engine, now, interval)
-    current, before = rows(figures)
-    fresh = rows(live.freshness(engine, now, interval))[0]
+    current, before = records(figures)
+    fresh = records(live.freshness(engine, now, interval))[0]
     states = live.fleet(engine, now, interval)["state"].value_counts()
     return Summary(
         at=now,
@@ -64,14 +58,14 @@ def servers(
     for column, wanted in (("state", state), ("role", role), ("region", region)):
         if wanted is not None:
             found = found[found[column] == str(wanted)]
-    return [Server(**row) for row in rows(found)]
+    return [Server(**row) for row in records(found)]
 
 
 @app.get("/servers/{server_id}", response_model=Server, tags=["fleet"], **_PROTECTED)
 def server(server_id: int) -> ServerCore:
     """One server."""
     found = live.fleet(engines.shared(), utc_now(), settings().poll_interval)
-    for row in rows(found[found["id"] == server_id]):
+    for row in records(found[found["id"] == server_id]):
         return Server(**row)
     raise Problem(404, "There is no such server", f"No server has the id {server_id}; GET /servers lists them.")
 
@@ -79,9 +73,7 @@ def server(server_id: int) -> ServerCore:
 @app.get("/streams", tags=["fleet"], **_PROTECTED)
 def streams(
     server_id: int | None = None,
-    on_air: Annotated[
-        bool | None, Query(description="Only those on air, or only those not.")
-    ] = None,
+    on_air: Annotated[bool | None, Query(description="Only those on air, or only those not.")] = None,
 ) -> list[Stream]:
     """All streams that servers list now, by server and url."""
     found = live.streams(engines.shared())
@@ -89,7 +81,7 @@ def streams(
         found = found[found["server_id"] == server_id]
     if on_air is not None:
         found = found[found["publishing"] == on_air]
-    return [Stream(**row) for row in rows(found)]
+    return [Stream(**row) for row in records(found)]
 
 
 @app.get("/healthz", tags=["self"])
