@@ -61,16 +61,26 @@ def increase(before: Baseline, now: Baseline, uptime: float | None) -> tuple[Inc
     if elapsed <= 0:
         return NOTHING_NEW, before
     changed = before.process is not None and now.process is not None and before.process != now.process
-    fell = any(value < before.counters.get(name, 0) for name, value in now.counters.items())
-    if changed or fell:
+    if changed or _fell(before.counters, now.counters):
         return _of_new_process(elapsed, now, uptime), now
     if now.clock is not None and now.clock == before.clock:
         return NOTHING_NEW, before
     seconds, estimated = _between(before, now, elapsed)
-    counts = {name: value - before.counters[name] for name, value in now.counters.items() if name in before.counters}
+    former = before.counters
+    counts = {name: value - former[name] for name, value in now.counters.items() if name in former}
+    if former.keys() <= now.counters.keys():
+        return Increase(counts, seconds, estimated=estimated), now
     # A counter missing from one answer goes on from where it was last seen.
-    kept = Baseline(now.at, now.process, now.clock, {**before.counters, **now.counters})
+    kept = Baseline(now.at, now.process, now.clock, {**former, **now.counters})
     return Increase(counts, seconds, estimated=estimated), kept
+
+
+def _fell(former: Mapping[str, int], counters: Mapping[str, int]) -> bool:
+    # A plain loop: this runs for every stream of every poll.
+    for name, value in counters.items():  # noqa: SIM110
+        if value < former.get(name, 0):
+            return True
+    return False
 
 
 def first(now: Baseline, absent_since: datetime | None) -> Increase | None:

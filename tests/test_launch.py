@@ -18,14 +18,16 @@ from pathlib import Path
 
 import pytest
 
-from cdn.settings import ROOT, environment
-from launch.__main__ import first_address
+from cdn.settings import ROOT, environment, load
+from db.account import choose
+from launch.__main__ import Launch, first_address
 from launch.children import Program
 from launch.output import Output
 from launch.preparation import NotReady, kept_secret, new_token, require_free_port
 from launch.supervisor import Failed, Supervisor
 
-NO_PORT = "[[server]]\nname = 'a'\nurl = 'http://127.0.0.31:1985'\n"
+ELSEWHERE = "postgresql://elsewhere/production"
+ONE_SERVER = "[[server]]\nname = 'a'\nurl = 'http://127.0.0.31:1985'\n"
 
 
 def python(code: str, *, name: str = "child", stop_seconds: float = 1.0) -> Program:
@@ -180,14 +182,56 @@ def test_an_empty_secret_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_demo_is_awaited_where_its_first_server_is(tmp_path: Path) -> None:
-    (tmp_path / "fleet.toml").write_text(NO_PORT)
+    (tmp_path / "fleet.toml").write_text(ONE_SERVER)
     assert first_address(tmp_path / "fleet.toml") == ("127.0.0.31", 1985)
     (tmp_path / "fleet.toml").write_text("")
     with pytest.raises(Failed, match="holds no servers"):
         first_address(tmp_path / "fleet.toml")
 
 
-# The whole of it: real supervisor and database, small programs in place of collector, demo and dashboard.
+def test_the_first_interrupt_ends_in_order_and_the_second_in_a_hurry(
+    supervisor: Supervisor, terminal: Terminal
+) -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        supervisor.catch_signals()
+        supervisor.keep_running(
+            python(
+                "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf'); time.sleep(60)", stop_seconds=60
+            )
+        )
+        assert supervisor.wait_until(lambda: bool(terminal.lines()), 30)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        assert not supervisor.hurried
+        os.kill(os.getpid(), signal.SIGINT)
+        assert supervisor.hurried
+        supervisor.stop()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert terminal.lines()[-1] == "launch │ child did not end in time and is killed"
+
+
+def test_a_dead_database_is_started_again_under_the_same_address(open_folder: Path, terminal: Terminal) -> None:
+    data = open_folder / "launched"
+    launch = Launch("run", load(data_dir=data), Output([], colours=False, stream=terminal))
+    launch.open_database()
+    try:
+        first = launch.cluster
+        assert first is not None
+        os.kill(int((data / "run" / "postgresql" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+        assert eventually(lambda: not first.alive)
+        launch.keep_database()
+        assert launch.cluster is not None
+        assert launch.cluster.alive
+        assert launch.cluster.url() == first.url()
+    finally:
+        launch.close_database()
+    assert any("PostgreSQL ended; starting it again" in line for line in terminal.lines())
+
+
+# The whole of it: the real supervisor and database, small programs in place of everything else.
 
 COLLECTOR = """
 import os, sys, time, tomllib
@@ -198,6 +242,10 @@ if sys.argv[1:2] == ["import"]:
 else:
     print("polling", os.getpid())
     time.sleep(60)
+"""
+MIGRATE = """
+import os, sys
+print("migrating", sys.argv[1], os.environ["DATABASE_URL_DIRECT"] or "ours")
 """
 DEMO = """
 import http.server, sys
@@ -234,8 +282,9 @@ def project(open_folder: Path) -> Iterator[Path]:
     for package in ("cdn", "db", "launch"):
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
     port = free_port()
-    for name, code in {"collector": COLLECTOR, "demo": DEMO % (port, port), "streamlit": STREAMLIT}.items():
-        (folder / name).mkdir()
+    programs = {"collector": COLLECTOR, "db": MIGRATE, "demo": DEMO % (port, port), "streamlit": STREAMLIT}
+    for name, code in programs.items():
+        (folder / name).mkdir(exist_ok=True)
         (folder / name / "__init__.py").touch()
         (folder / name / "__main__.py").write_text(code)
     yield folder
@@ -271,7 +320,7 @@ def processes_of(project: Path) -> list[int]:
 
 def test_the_demo_comes_up_in_order_and_ends_in_order(project: Path, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    launch = launched(project, "demo", log, DATABASE_URL="postgresql://elsewhere/production")
+    launch = launched(project, "demo", log, DATABASE_URL=ELSEWHERE, DATABASE_URL_DIRECT=ELSEWHERE)
     try:
         assert eventually(lambda: "Ready: http://localhost:" in log.read_text() or launch.poll() is not None)
         assert launch.poll() is None, log.read_text()
@@ -279,7 +328,7 @@ def test_the_demo_comes_up_in_order_and_ends_in_order(project: Path, tmp_path: P
         launch.send_signal(signal.SIGINT)
         launch.wait()
     said = log.read_text()
-    story = ("left alone", "Starting PostgreSQL", "is at revision", "imported edge 1", "polling", "Ready")
+    story = ("left alone", "Starting PostgreSQL", "migrating migrate ours", "imported edge 1", "polling", "Ready")
     places = [said.find(words) for words in (*story, "Ending", "Ended.")]
     assert -1 not in places, said
     assert places == sorted(places), said
@@ -298,6 +347,8 @@ def test_killing_the_supervisor_leaves_no_process_behind(project: Path, tmp_path
         launch.kill()
         launch.wait()
     assert eventually(lambda: processes_of(project) == []), log.read_text()
+    data = (project / "data" / "run" / "postgresql").resolve()
+    choose("", data).socket_folder(data).rmdir()  # the next start would use it again
 
 
 def test_a_broken_setting_is_said_before_anything_starts(project: Path, tmp_path: Path) -> None:

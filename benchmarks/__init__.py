@@ -1,0 +1,1 @@
+"""What things cost, measured: a script a question. Figures are ratios of one run, because machines are noisy."""
