@@ -1,0 +1,200 @@
+"""DataFrame → Plotly figure. Pure: no widgets, no reads, no clock.
+
+Colours are roles, custom properties of the style sheet, so that one figure serves both themes. Series
+are x0, dx and float32: a third of the bytes of dates. What nobody saw is a gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import plotly.graph_objects as go
+
+Floats = npt.NDArray[np.float32]
+
+SERIES_COLOURS = 6
+OTHER = "Other regions"
+LIMIT_SHOWN_FROM = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a chart: a column of the frame, its name on screen."""
+
+    column: str
+    name: str
+    dotted: bool = False
+
+
+def role(place: int) -> str:
+    """Name of the colour of the series at `place` ("s0" to "s5")."""
+    return f"s{min(place, SERIES_COLOURS - 1)}"
+
+
+def by_region(traffic: pd.DataFrame, column: str, size: float) -> pd.DataFrame:
+    """`column` of db.live.traffic as one column a region, one row a minute, divided by `size`.
+
+    The largest region is first; beyond six the smaller ones are "Other regions". Minutes nobody saw are rows of NaN.
+    """
+    if traffic.empty:
+        return pd.DataFrame()
+    wide = traffic.pivot(index="at", columns="region", values=column).astype("float64") / size
+    wide = wide.dropna(axis="columns", how="all")
+    wide = wide[wide.mean().sort_values(ascending=False, kind="stable").index]
+    if wide.shape[1] > SERIES_COLOURS:
+        kept, rest = wide.iloc[:, : SERIES_COLOURS - 1], wide.iloc[:, SERIES_COLOURS - 1 :]
+        wide = kept.assign(**{OTHER: rest.sum(axis="columns", min_count=1)})
+    return wide.reindex(pd.date_range(wide.index.min(), wide.index.max(), freq="min", unit="us"))
+
+
+def stacked_area(wide: pd.DataFrame, zone: tzinfo, height: int) -> go.Figure:
+    """The columns of `wide` (see `by_region`) on top of each other.
+
+    Plotly would draw a stack straight across a gap, so each unbroken piece is a stack of its own.
+    """
+    figure = go.Figure(layout=_layout(height))
+    for piece, (start, end) in enumerate(_pieces(wide.notna().any(axis="columns").to_numpy(dtype=bool))):
+        part = wide.iloc[start:end]
+        for place, name in enumerate(wide.columns):
+            figure.add_scatter(
+                name=str(name) or "No region",
+                x0=_local(part.index[0], zone),
+                dx=_step(wide.index),
+                y=part[name].to_numpy(dtype=np.float32),
+                stackgroup=f"piece{piece}",
+                mode="lines",
+                line={"width": 1, "color": f"var(--{role(place)})"},
+                hovertemplate="%{y:,.1f}",
+            )
+    return figure
+
+
+def lines(
+    history: pd.DataFrame,
+    shown: Sequence[Line],
+    size: float,
+    zone: tzinfo,
+    height: int,
+    *,
+    filled: bool = False,
+    digits: int = 1,
+    limit: tuple[float, str] | None = None,
+) -> go.Figure:
+    """Lines over time from evenly stepped rows with `at`; gaps stay gaps, outages are bands behind them.
+
+    filled: the area under the lines is filled; digits: decimals of the numbers; limit: (value, words) of a
+    dashed line, left out where it is so far away that it would press the lines flat. The axis starts at zero.
+    """
+    figure = go.Figure(layout=_layout(height, digits))
+    if history.empty:
+        return figure
+    step = _step(history["at"])
+    for place, line in enumerate(shown):
+        values = (history[line.column].to_numpy(dtype=np.float64) / size).astype(np.float32)
+        # A fill runs straight across a gap, so each unbroken piece is a trace of its own.
+        pieces = list(_pieces(~np.isnan(values))) if filled else [(0, len(values))]
+        for start, end in pieces:
+            figure.add_scatter(
+                name=line.name,
+                x0=_local(history["at"].iloc[start], zone),
+                dx=step,
+                y=values[start:end],
+                mode="lines",
+                connectgaps=False,
+                fill="tozeroy" if filled else None,
+                line={"width": 1.5, "color": f"var(--{role(place)})", "dash": "dot" if line.dotted else "solid"},
+                hovertemplate=f"%{{y:,.{digits}f}}",
+            )
+    first, last = history["at"].iloc[0], history["at"].iloc[-1] + pd.Timedelta(milliseconds=step)
+    # The axis shows the whole window, also where its edges are gaps.
+    figure.update_layout(shapes=[_band(*span, zone) for span in outages(history)])
+    figure.update_xaxes(range=[_local(first, zone), _local(last, zone)])
+    highest = max(float(history[line.column].max()) for line in shown) / size
+    if limit is not None and highest >= LIMIT_SHOWN_FROM * limit[0]:
+        figure.add_hline(
+            y=limit[0],
+            line={"color": "var(--limit)", "width": 1.5, "dash": "dash"},
+            annotation={"text": limit[1], "xanchor": "left", "x": 0, "font": {"color": "var(--muted)"}},
+        )
+        figure.update_yaxes(range=[0, 1.15 * max(limit[0], highest)])
+    return figure
+
+
+def _band(start: pd.Timestamp, end: pd.Timestamp, zone: tzinfo) -> dict[str, Any]:
+    return {
+        "type": "rect",
+        "layer": "below",
+        "xref": "x",
+        "yref": "paper",
+        "x0": _local(start, zone),
+        "x1": _local(end, zone),
+        "y0": 0,
+        "y1": 1,
+        "line": {"width": 0},
+        "fillcolor": "var(--outage)",
+        "opacity": 0.25,
+    }
+
+
+def outages(history: pd.DataFrame) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
+    """(start, end) of the spans in which polls brought nothing; steps nobody polled are no outage."""
+    down = (history["up_ratio"] < 1).to_numpy(dtype=bool)
+    step = pd.Timedelta(milliseconds=_step(history["at"]))
+    times = history["at"]
+    return [(times.iloc[start], times.iloc[end - 1] + step) for start, end in _pieces(down)]
+
+
+def _pieces(present: npt.NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """(start, end) of each unbroken run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], present, [False])).astype(np.int8)))
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        yield int(start), int(end)
+
+
+def _step(times: pd.Series | pd.Index) -> float:
+    """Milliseconds between rows."""
+    if len(times) < 2:
+        return 60_000.0
+    moments = pd.DatetimeIndex(times)
+    return float((moments[1] - moments[0]).total_seconds() * 1_000)
+
+
+def _local(at: pd.Timestamp, zone: tzinfo) -> str:
+    """`at` as the viewer's clock shows it: Plotly's axes know no zones."""
+    return at.tz_convert(zone).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+
+
+def _layout(height: int, digits: int = 1) -> dict[str, Any]:
+    return {
+        "height": height,
+        "margin": {"l": 44, "r": 6, "t": 8, "b": 24},
+        "showlegend": False,
+        "hovermode": "x unified",
+        "uirevision": "keep",
+        "xaxis": {
+            "type": "date",
+            "showgrid": False,
+            "autotickangles": [0],
+            "nticks": 7,
+            "hoverformat": "%H:%M:%S",
+            "tickformatstops": [
+                {"dtickrange": [None, 60_000], "value": "%H:%M:%S"},
+                {"dtickrange": [60_000, 86_400_000], "value": "%H:%M"},
+                {"dtickrange": [86_400_000, None], "value": "%-d %b"},
+            ],
+        },
+        "yaxis": {
+            "rangemode": "tozero",
+            "zeroline": False,
+            "fixedrange": True,
+            "nticks": 5,
+            "separatethousands": True,
+            "minexponent": 9,
+        },
+    }

@@ -1,0 +1,117 @@
+"""What pages read, cached for all viewers together: the only st.cache_data of the program.
+
+A question is asked of the database once in `FRESH` seconds, however many people look. "Now" is no
+argument of a cached function, or nothing would ever be found in the cache. Answers are DataFrames only.
+Everything raises db.engine.Unavailable while the database is away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+import streamlit as st
+
+import db.engine
+import db.fleet
+import db.live
+import db.server
+from cdn.clock import utc_now
+from cdn.settings import settings
+from db.engine import Engine
+
+FRESH = 4.0
+Stored = db.fleet.Stored
+
+
+def engine() -> Engine:
+    """The engine of this program, for actions. Raises SettingsError without DATABASE_URL."""
+    return db.engine.shared()
+
+
+def stored(name: str) -> Stored | None:
+    """See db.fleet.stored; never cached: a form begins with what is so now."""
+    return db.fleet.stored(engine(), name)
+
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False)
+def fleet() -> pd.DataFrame:
+    """See db.live.fleet."""
+    return db.live.fleet(db.engine.shared(), utc_now(), settings().poll_interval)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False)
+def freshness() -> pd.DataFrame:
+    """See db.live.freshness."""
+    return db.live.freshness(db.engine.shared(), utc_now(), settings().poll_interval)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False)
+def summary() -> pd.DataFrame:
+    """See db.live.summary."""
+    return db.live.summary(db.engine.shared(), utc_now(), settings().poll_interval)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False)
+def traffic(window: str) -> pd.DataFrame:
+    """See db.live.traffic."""
+    return db.live.traffic(db.engine.shared(), utc_now(), window)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=500)
+def server_history(server_id: int, window: str) -> pd.DataFrame:
+    """See db.server.server_history."""
+    return db.server.server_history(db.engine.shared(), utc_now(), server_id, window)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=500)
+def server_streams(server_id: int) -> pd.DataFrame:
+    """See db.server.server_streams."""
+    return db.server.server_streams(db.engine.shared(), utc_now(), server_id)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=500)
+def state_changes(server_id: int) -> pd.DataFrame:
+    """See db.server.state_changes."""
+    return db.server.state_changes(db.engine.shared(), utc_now(), server_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Frames by name, when they were read, and why no newer ones could be (None: they are new)."""
+
+    frames: dict[str, pd.DataFrame]
+    at: datetime
+    trouble: str | None = None
+
+
+# What was read last for each page, shared by all viewers: shown, marked as old, while the database is away.
+_last: dict[str, Seen] = {}
+LAST_PAGES = 200
+
+
+def latest(page: str, reads: dict[str, Callable[[], pd.DataFrame]]) -> Seen:
+    """The answers to `reads`; while the database is away, what `page` saw last, and why it is old.
+
+    Never raises Unavailable: `frames` is empty where nothing was ever read.
+    """
+    moment = utc_now()
+    try:
+        seen = Seen({name: read() for name, read in reads.items()}, moment)
+    except db.engine.Unavailable as error:
+        before = _last.get(page)
+        return Seen(before.frames if before else {}, before.at if before else moment, str(error))
+    _last.pop(page, None)
+    _last[page] = seen
+    while len(_last) > LAST_PAGES:
+        _last.pop(next(iter(_last)))
+    return seen
+
+
+def forget() -> None:
+    """Drop everything that was read."""
+    st.cache_data.clear()
+    _last.clear()

@@ -1,0 +1,51 @@
+"""Markup, and the one place where data becomes part of it. Names come from strangers: nothing else may escape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+from typing import LiteralString
+
+# Control characters, and those that turn the direction of the text around them.
+_UNSEEN = dict.fromkeys((*range(32), *range(127, 160), 8232, 8233, *range(8234, 8239), *range(8294, 8298)), "�")
+
+
+class Html(str):
+    """Text that is markup already; made by `esc`, `fill` and `join` alone."""
+
+    __slots__ = ()
+
+
+def esc(value: object) -> Html:
+    """`value` as harmless markup: Html stays as it is, everything else is shown letter by letter."""
+    if isinstance(value, Html):
+        return value
+    return Html(escape(str(value).translate(_UNSEEN), quote=True))
+
+
+def fill(template: LiteralString, **data: object) -> Html:
+    """`template` with its {names} replaced by escaped `data`. Quote every attribute in the template."""
+    return Html(template.format_map({name: esc(value) for name, value in data.items()}))
+
+
+def join(parts: Iterable[object], between: LiteralString = "") -> Html:
+    """The parts, escaped, one after the other."""
+    return Html(between.join(esc(part) for part in parts))
+
+
+NOTHING = Html("")
+
+
+def icon(name: str, tone: str = "") -> Html:
+    """A Material Symbol by name. It is decoration: the words beside it say the same."""
+    return fill('<i class="ms {tone}" data-i="{name}" aria-hidden="true"></i>', tone=tone, name=name)
+
+
+def code(text: str) -> Html:
+    """Something to type, inside a sentence."""
+    return fill('<code class="c">{text}</code>', text=text)
+
+
+def hidden(text: str) -> Html:
+    """Words for screen readers alone."""
+    return fill('<span class="vh">{text}</span>', text=text)

@@ -1,0 +1,31 @@
+"""Links inside the program. They are relative, so that a base path works; the script follows them without a reload."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from ui.html import Html, fill
+
+OVERVIEW = "./"
+FLEET = "fleet"
+
+
+def server(name: str) -> str:
+    """Address of a server's page."""
+    return f"server?{urlencode({'name': name})}"
+
+
+def overview(**query: str) -> str:
+    """Address of the overview with `query`; empty values are left out."""
+    kept = {name: value for name, value in query.items() if value}
+    return f"./?{urlencode(kept)}" if kept else OVERVIEW
+
+
+def link(href: str, text: object, classes: str = "") -> Html:
+    """A soft link."""
+    return fill('<a class="{classes}" href="{href}">{text}</a>', classes=classes, href=href, text=text)
+
+
+def edit(name: str) -> str:
+    """Address of the form that changes a server."""
+    return f"{FLEET}?{urlencode({'edit': name})}"

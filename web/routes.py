@@ -1,0 +1,83 @@
+"""What the web server offers besides pages: REST, and the small files that pages and browsers ask for."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from functools import lru_cache
+from importlib.resources import files
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from cdn.settings import settings
+from web.api import app as api
+from web.brand import ASSETS, ICON_SIZES, icon, logo, manifest
+
+_YEAR = "public, max-age=31536000, immutable"
+_HOUR = "public, max-age=3600"
+
+
+@lru_cache(maxsize=1)
+def script_version() -> str:
+    """Changes whenever the script does, so that browsers may keep it."""
+    return hashlib.sha256(_script()).hexdigest()[:12]
+
+
+@lru_cache(maxsize=1)
+def _script() -> bytes:
+    return (ASSETS / "page.js").read_bytes()
+
+
+@lru_cache(maxsize=1)
+def _chart_library() -> tuple[bytes, bytes]:
+    """plotly.min.js of the installed package, bare and compressed (once: it is 4 MB)."""
+    bare = files("plotly").joinpath("package_data", "plotly.min.js").read_bytes()
+    return bare, gzip.compress(bare, 6)
+
+
+def _send_script(_: Request) -> Response:
+    return Response(_script(), media_type="text/javascript", headers={"cache-control": _YEAR})
+
+
+def _send_chart_library(request: Request) -> Response:
+    bare, packed = _chart_library()
+    headers = {"cache-control": _YEAR, "vary": "accept-encoding"}
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(packed, media_type="text/javascript", headers={**headers, "content-encoding": "gzip"})
+    return Response(bare, media_type="text/javascript", headers=headers)
+
+
+def _send_logo(_: Request) -> Response:
+    return Response(logo(settings().brand_color), media_type="image/svg+xml", headers={"cache-control": _HOUR})
+
+
+def _send_icon(request: Request) -> Response:
+    size = request.path_params["size"]
+    if size not in ICON_SIZES:
+        return Response(status_code=404)
+    return Response(icon(size, settings().brand_color), media_type="image/png", headers={"cache-control": _HOUR})
+
+
+def _send_manifest(_: Request) -> Response:
+    chosen = settings()
+    return JSONResponse(
+        manifest(chosen.brand_name, chosen.brand_color),
+        media_type="application/manifest+json",
+        headers={"cache-control": _HOUR},
+    )
+
+
+def routes(base_path: str = "") -> list[BaseRoute]:
+    """All routes. Streamlit does not put its base path before them, so they are mounted below it here."""
+    offered: list[BaseRoute] = [
+        Route("/manifest.webmanifest", _send_manifest),
+        Route("/assets/page.js", _send_script),
+        Route("/assets/plotly.min.js", _send_chart_library),
+        Route("/assets/logo.svg", _send_logo),
+        Route("/assets/icon-{size:int}.png", _send_icon),
+        Mount("/api/v1", app=api),
+    ]
+    base = base_path.strip("/")
+    return [Mount(f"/{base}", routes=offered)] if base else offered
