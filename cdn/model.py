@@ -16,6 +16,12 @@ class Kind(StrEnum):
     NGINX = "nginx"
 
 
+KIND_LABELS: dict[Kind, str] = {
+    Kind.SRS: "SRS",
+    Kind.NGINX: "NGINX",
+}
+
+
 class Role(StrEnum):
     """Where a server stands: origins take the publishers' streams, edges deliver to viewers."""
 
@@ -145,6 +151,7 @@ class Reading:
     clock:   seconds since the epoch at which the counters were true, by the source's own clock; None
              where it has none.
     uptime:  seconds the process had run at `clock`; None where unknown.
+    worker:  pid of the one worker process that answered, where each answers for itself alone.
     streams: None where the source has none or was not asked; an empty tuple is "no streams".
     streams_complete: False where some were left out, so that a missing one is not "gone".
     """
@@ -158,6 +165,7 @@ class Reading:
     streams_complete: bool = True
     software: str | None = None
     notes: tuple[str, ...] = ()
+    worker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

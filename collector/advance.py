@@ -11,6 +11,7 @@ from cdn.health import BLIND_AFTER_INTERVALS
 from cdn.metrics import COUNTERS, METRICS
 from cdn.model import Poll, Reading, StreamReading
 from cdn.units import DAY, MINUTE
+from collector import workers
 from collector.derive import (
     NOTHING_NEW,
     Baseline,
@@ -65,6 +66,8 @@ def _grown(state: ServerState | None, poll: Poll, reading: Reading) -> tuple[Inc
     now = Baseline(poll.at, reading.process, reading.clock, dict(reading.counters))
     if state is None or state.baseline is None:
         return None, now
+    if reading.worker is not None:
+        return workers.grown(state.baseline, state.workers, now, reading.uptime)
     return increase(state.baseline, now, reading.uptime)
 
 
@@ -87,7 +90,9 @@ def _after_success(
             {each.name: state.metrics[each.name] for each in COUNTERS if each.name in state.metrics} if state else {}
         )
         seconds = state.counted_seconds if state else None
-    streams_read = reading.streams is not None and reading.streams_complete
+    others = _other_workers(state, reading, baseline)
+    # One of several workers lists only its own streams.
+    streams_read = reading.streams is not None and reading.streams_complete and not others
     return ServerState(
         poll.server_id,
         poll.at,
@@ -101,7 +106,14 @@ def _after_success(
         seconds,
         reading.software,
         state.streams if state else {},
+        others,
     )
+
+
+def _other_workers(state: ServerState | None, reading: Reading, now: Baseline) -> Mapping[str, Baseline]:
+    if state is None or state.baseline is None or reading.worker is None:
+        return {}
+    return workers.remembered(state.baseline, state.workers, now)
 
 
 def sample_row(poll: Poll, since: datetime, grown: Increase | None) -> Row:
@@ -179,7 +191,7 @@ def _advance_streams(
         before = old.get(seen.url)
         now = _stream_after(before, seen, ids[seen.url], poll.at, reading.clock, absent_since, uptime)
         streams[seen.url] = _flush_pending(now, poll, step)
-    if reading.streams_complete:
+    if reading.streams_complete and not step.state.workers:
         listed = {seen.url for seen in reading.streams or ()}
         for url, before in old.items():
             if url not in listed and before.gone_at is None:

@@ -40,6 +40,7 @@ class ServerState:
 
     counted_seconds: seconds over which the increases in `metrics` grew.
     streams_at: when its streams were last read completely.
+    workers: baselines of workers other than the one that answered last, by process.
     """
 
     server_id: int
@@ -54,3 +55,4 @@ class ServerState:
     counted_seconds: float | None
     software: str | None
     streams: Mapping[str, StreamState]
+    workers: Mapping[str, Baseline] = field(default_factory=dict)

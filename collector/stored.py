@@ -33,6 +33,7 @@ def status_row(state: ServerState, poll: Poll, collector: str) -> Row:
         base.process if base else None,
         base.clock if base else None,
         dict(base.counters) if base else {},
+        {name: [each.at.isoformat(), each.clock, dict(each.counters)] for name, each in state.workers.items()},
         state.streams_at,
         state.counted_seconds,
         *(state.metrics.get(each.name) for each in METRICS),
@@ -93,6 +94,10 @@ def _server(row: Mapping[str, Any], streams: Mapping[str, StreamState]) -> Serve
         counted_seconds=row["counted_seconds"],
         software=row["software"],
         streams=streams,
+        workers={
+            name: Baseline(datetime.fromisoformat(at), name, clock, counters)
+            for name, (at, clock, counters) in row["workers"].items()
+        },
     )
 
 

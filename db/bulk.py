@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -66,16 +67,28 @@ def upsert(connection: Connection, table: Table, columns: Sequence[str], rows: S
     """
     if not rows:
         return
-    kinds = _ARRAY
-    arrays = [
-        "{" + ",".join([kinds[type(value)](value) for value in column]) + "}" for column in zip(*rows, strict=True)
-    ]
+    arrays = ["{" + ",".join(_array(column)) + "}" for column in zip(*rows, strict=True)]
+    connection.exec_driver_sql(_upsert_statement(table, tuple(columns), on_conflict), tuple(arrays))
+
+
+@lru_cache(maxsize=32)
+def _upsert_statement(table: Table, columns: tuple[str, ...], on_conflict: str) -> str:
     types = [str(table.c[name].type.compile(_DIALECT)) for name in columns]
     values = ", ".join(f"%s::{each}[]" for each in types)
-    connection.exec_driver_sql(
-        f"INSERT INTO {table.name} ({', '.join(columns)}) SELECT * FROM unnest({values}) ON CONFLICT {on_conflict}",
-        tuple(arrays),
-    )
+    return f"INSERT INTO {table.name} ({', '.join(columns)}) SELECT * FROM unnest({values}) ON CONFLICT {on_conflict}"
+
+
+def _array(column: Row) -> Iterable[str]:
+    """The values of one column as elements of an array literal. Most columns hold one type, few hold many times."""
+    kinds = set(map(type, column))
+    if len(kinds) > 1:
+        return [_ARRAY[type(value)](value) for value in column]
+    kind = kinds.pop()
+    if kind is not datetime:
+        return map(_ARRAY[kind], column)
+    texts = {id(value): value for value in column}
+    texts = {key: _ARRAY[datetime](value) for key, value in texts.items()}
+    return [texts[id(value)] for value in column]
 
 
 def replace_all(columns: Sequence[str], key: Sequence[str]) -> str:

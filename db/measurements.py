@@ -61,8 +61,9 @@ sample = Table(
     postgresql_partition_by="RANGE (at)",
 )
 
-# The newest poll of a server, and the raw counters that the next increase is counted from (`counters`,
-# true at `counted_at`). After a failed poll the metrics stay those of the last good one (`good_at`).
+# The newest poll of a server, and the raw counters that the next increase is counted from: `counters`, true
+# at `counted_at`; those of other worker processes in `workers`. After a failed poll the metrics stay those
+# of the last good one (`good_at`).
 server_status = Table(
     "server_status",
     Base.metadata,
@@ -79,6 +80,7 @@ server_status = Table(
     Column("process", Text),
     Column("clock", Double),
     Column("counters", JSONB, nullable=False),
+    Column("workers", JSONB, nullable=False),
     _time("streams_at"),
     Column("counted_seconds", Double),
     *(metric_column(metric) for metric in METRICS),

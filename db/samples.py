@@ -43,6 +43,7 @@ STATUS_COLUMNS = (
     "process",
     "clock",
     "counters",
+    "workers",
     "streams_at",
     "counted_seconds",
     *METRIC_COLUMNS,

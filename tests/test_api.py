@@ -83,7 +83,7 @@ def test_streams_are_listed(api: TestClient, fleet: int) -> None:
 )
 def test_nothing_is_read_without_the_token(api: TestClient, path: str, header: str | None) -> None:
     headers = {} if header is None else {"Authorization": header.encode("latin-1")}
-    answer = api.get(path, headers=headers)  # type: ignore[arg-type]
+    answer = api.get(path, headers=headers)
     assert answer.status_code == 401
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["www-authenticate"].startswith("Bearer")

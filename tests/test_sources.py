@@ -208,9 +208,11 @@ def test_hostile_names_are_kept_as_text_that_a_database_can_hold() -> None:
 
 @given(st.binary(max_size=300))
 def test_no_bytes_at_all_bring_worse_than_a_named_error(garbage: bytes) -> None:
-    for read in (lambda: srs(garbage, garbage), lambda: srs(body(SUMMARIES), garbage), lambda: nginx(garbage)):
+    for summaries in (garbage, body(SUMMARIES)):
         with pytest.raises(PollError):
-            read()
+            srs(summaries, garbage)
+    with pytest.raises(PollError):
+        nginx(garbage)
 
 
 json_values = st.recursive(

@@ -246,7 +246,7 @@ def test_hostile_names_are_stored_as_they_are(engine: Engine, writer: Writer, se
     server.grow(90, 6_000)
     writer.write([server.poll()])
     stored = every(engine, "SELECT url FROM stream JOIN stream_status ON stream_id = id ORDER BY 1")
-    assert sorted(name for (name,) in stored) == sorted(names)
+    assert sorted(str(name) for (name,) in stored) == sorted(names)
 
 
 def test_coverage_of_a_minute_knows_up_and_down(engine: Engine, writer: Writer, server: FakeServer) -> None:

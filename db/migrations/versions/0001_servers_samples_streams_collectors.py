@@ -178,6 +178,7 @@ def upgrade() -> None:
         sa.Column("process", sa.Text(), nullable=True),
         sa.Column("clock", sa.Double(), nullable=True),
         sa.Column("counters", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("workers", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("streams_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("counted_seconds", sa.Double(), nullable=True),
         sa.Column("egress_bytes", sa.BigInteger(), nullable=True),
