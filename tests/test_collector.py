@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
+from socket import socket
 from threading import Thread
 
 import pytest
@@ -97,6 +98,26 @@ def test_recorded_answers_come_over_http_into_the_database(
     told = [record.getMessage() for record in caplog.records if "gone-1" in record.getMessage()]
     assert len(told) == 1  # one line for a change of state, not one a poll
     assert "refuses the connection" in told[0]
+
+
+def test_silent_servers_do_not_hold_up_the_others(engine: Engine, config: Settings, srs_url: str) -> None:
+    with socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(200)  # takes connections and never says a word
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        for number in range(40):
+            fields = {"name": f"silent-{number}", "kind": "srs", "url": url, "role": "edge"}
+            add_server(engine, fields, key="", by=LOCAL_ADMIN)
+        good = {"name": "origin-1", "kind": "srs", "url": srs_url, "role": "origin"}
+        server_id = add_server(engine, good, key="", by=LOCAL_ADMIN)
+        running = Daemon(config, engine, watch=0.1)
+        running.start()
+        polls = "SELECT count(*) FROM sample WHERE server_id = :id AND up"
+        eventually(lambda: int(str(one(engine, polls, id=server_id)[0])) >= 3)
+        eventually(lambda: one(engine, "SELECT count(*) FROM server_status WHERE reason = 'timed_out'") == (40,))
+        running.stop()
+    apart = "SELECT max(at - since) < interval '3 seconds' FROM sample WHERE server_id = :id"
+    assert one(engine, apart, id=server_id) == (True,)
 
 
 def test_changes_of_the_fleet_are_noticed(engine: Engine, daemon: Daemon, srs_url: str) -> None:
