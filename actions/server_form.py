@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from cdn.model import AuthMethod, Credentials, Invalid, Kind, Role
+from collector.detect import needs_path, usual_path
 from db.fleet import Draft
 
 FIELDS = (
@@ -111,8 +112,9 @@ def address(value: object, kind: Kind | None) -> str:
 
 def _without_slash(parts: SplitResult, kind: Kind | None) -> str:
     path = parts.path.rstrip("/")
-    if kind is Kind.NGINX and not path:
-        raise ValueError("want the address of the status page, for example http://host/nginx_status")
+    if kind is not None and not path and needs_path(kind):
+        example = usual_path(kind)
+        raise ValueError(f"want the address of the status page, for example http://host{example}")
     return f"{parts.scheme}://{parts.netloc}{path}"
 
 

@@ -14,11 +14,19 @@ class Kind(StrEnum):
 
     SRS = "srs"
     NGINX = "nginx"
+    NGINX_VTS = "nginx_vts"
+    NGINX_RTMP = "nginx_rtmp"
+    NGINX_PLUS = "nginx_plus"
+    ANGIE = "angie"
 
 
 KIND_LABELS: dict[Kind, str] = {
     Kind.SRS: "SRS",
     Kind.NGINX: "NGINX",
+    Kind.NGINX_VTS: "NGINX with VTS",
+    Kind.NGINX_RTMP: "NGINX with RTMP",
+    Kind.NGINX_PLUS: "NGINX Plus",
+    Kind.ANGIE: "Angie",
 }
 
 
@@ -126,6 +134,7 @@ class StreamReading:
     """One stream in one answer. `url` is its durable key; `incarnation` changes when it is recreated.
 
     counters: egress_bytes, ingress_bytes, frames (cumulative). `viewers` excludes the publisher.
+    age: seconds since it was created; None where the source does not tell.
     """
 
     url: str
@@ -141,6 +150,7 @@ class StreamReading:
     audio: str | None = None
     width: int | None = None
     height: int | None = None
+    age: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,6 +226,12 @@ def _stream_after(
 ) -> StreamState:
     """The stream's state at `at`. uptime: an upper bound of its age where its server restarted."""
     now = Baseline(at, seen.incarnation, clock, seen.counters)
+    anew = False
+    if seen.age is not None:
+        uptime = seen.age
+        began = at - timedelta(seconds=seen.age)
+        absent_since = None if absent_since is None else max(absent_since, began)
+        anew = before is not None and began > before.baseline.at
     if before is not None and before.gone_at is not None and before.baseline.process != seen.incarnation:
         before = None  # it was gone meanwhile: it began since, not since it was last there
     if before is None:
@@ -233,7 +239,7 @@ def _stream_after(
         pending_since, pending_seconds, pending = absent_since or at, 0.0, dict[str, int]()
         counts, seconds = None, None
     else:
-        grown, baseline = increase(before.baseline, now, uptime)
+        grown, baseline = increase(before.baseline, now, uptime, anew=anew)
         pending_since, pending_seconds, pending = before.pending_since, before.pending_seconds, dict(before.pending)
         counts, seconds = before.counts, before.seconds
     for name, count in grown.counts.items():

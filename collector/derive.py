@@ -51,23 +51,30 @@ class Increase:
 NOTHING_NEW = Increase()
 
 
-def increase(before: Baseline, now: Baseline, uptime: float | None) -> tuple[Increase, Baseline]:
+def increase(before: Baseline, now: Baseline, uptime: float | None, *, anew: bool = False) -> tuple[Increase, Baseline]:
     """What grew from `before` to `now`, and the baseline for the next time.
 
     uptime: seconds the process had run at `now.clock`, None where unknown. A reading that is not newer
-    than the baseline adds nothing: what it saw is in there already.
+    than the baseline adds nothing: what it saw is in there already. Of a counter that fell although its
+    process ran on nobody knows what it grew: it is left out this time. anew: the caller knows that the
+    counters began anew, `uptime` seconds ago.
     """
     elapsed = (now.at - before.at).total_seconds()
     if elapsed <= 0:
         return NOTHING_NEW, before
     changed = before.process is not None and now.process is not None and before.process != now.process
-    if changed or _fell(before.counters, now.counters):
+    fell = _fell(before.counters, now.counters)
+    # A sum also falls when one of its parts goes away: a zone, a peer. Then the process is older than that.
+    running_on = uptime is not None and uptime > elapsed + CLOCK_SLACK_SECONDS
+    if anew or changed or (fell and not running_on):
         return _of_new_process(elapsed, now, uptime), now
     if now.clock is not None and now.clock == before.clock:
         return NOTHING_NEW, before
     seconds, estimated = _between(before, now, elapsed)
     former = before.counters
     counts = {name: value - former[name] for name, value in now.counters.items() if name in former}
+    if fell:
+        counts = {name: count for name, count in counts.items() if count >= 0}
     if former.keys() <= now.counters.keys():
         return Increase(counts, seconds, estimated=estimated), now
     # A counter missing from one answer goes on from where it was last seen.

@@ -70,9 +70,19 @@ def _find(fetcher: Fetcher, target: Target, sources: Mapping[Kind, Source], max_
     raise PollError(Reason.WRONG_BODY, "Nothing we know answers there. Tried " + "; ".join(tried))
 
 
+def needs_path(kind: Kind) -> bool:
+    """Whether the url of such a server must name a page."""
+    return SOURCES[kind].needs_path
+
+
+def usual_path(kind: Kind) -> str:
+    """The page such a server is usually asked for."""
+    return SOURCES[kind].identify[0]
+
+
 def _urls(url: str, source: Source) -> list[str]:
     """Where to look for a source: a url with a path is meant as it stands, a bare one is tried on the usual paths."""
-    if urlsplit(url).path or source.streams:
+    if urlsplit(url).path or not source.needs_path:
         return [url]
     return [f"{url}{path}" for path in source.identify]
 

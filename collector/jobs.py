@@ -6,7 +6,7 @@ in several at once alike: what must happen once takes a lock of its own transact
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 

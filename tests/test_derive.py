@@ -173,3 +173,14 @@ def test_a_worker_younger_than_the_last_answer_has_counted_since_it_began() -> N
 def test_a_worker_silent_for_long_is_forgotten() -> None:
     others = workers.remembered(worker(1_000, "b", 1), {"a": worker(0, "a", 1)}, worker(1_015, "c", 1))
     assert set(others) == {"b"}
+
+
+def test_a_sum_that_falls_because_a_part_went_away_is_no_restart() -> None:
+    """A zone or a peer was removed: the process is far older than the interval, so nothing began anew."""
+    before = Baseline(moment(0), None, 0.0, {"egress_bytes": 9_000_000, "requests": 50})
+    now = Baseline(moment(15), None, 15.0, {"egress_bytes": 4_000_000, "requests": 70})
+    grown, kept = increase(before, now, 86_400.0)
+    assert (grown.counts, grown.seconds, grown.restarted) == ({"requests": 20}, 15.0, False)
+    assert kept.counters["egress_bytes"] == 4_000_000
+    again, _ = increase(kept, Baseline(moment(30), None, 30.0, {"egress_bytes": 4_500_000, "requests": 80}), 86_415.0)
+    assert again.counts["egress_bytes"] == 500_000

@@ -34,6 +34,7 @@ LIVES_IN: dict[str, set[str]] = {
     "authlib": {"web"},
     "apprise": {"alerts"},
     "cryptography": {"db"},
+    "defusedxml": {"collector"},
     "fastapi": {"web"},
     "jinja2": {"alerts", "web"},
     "pandas": {"db", "ui", "pages"},

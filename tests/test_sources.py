@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdn.metrics import BY_NAME
-from cdn.model import Kind, PollError, Reason, Role
+from cdn.model import KIND_LABELS, Kind, PollError, Reason, Role
 from collector.derive import Baseline, increase
 from collector.sources import SOURCES
 from collector.sources.script import Ask, Reply, run
 from collector.sources.srs import split_url
 from tests.readings import moment
 from tests.recorded import FIXTURES, changed, nginx, recorded, srs, target
+from tests.recorded_kinds import COMPLETE, one_page
 
 SUMMARIES = "srs/origin-live/summaries.json"
 STREAMS = "srs/origin-live/streams.json"
@@ -251,15 +252,40 @@ def test_a_page_that_is_no_stub_status_is_a_wrong_body(page: bytes) -> None:
 
 
 def test_every_kind_has_recorded_answers_and_every_metric_a_source() -> None:
-    assert set(SOURCES) == set(Kind)
+    assert set(SOURCES) == set(Kind) == set(KIND_LABELS) == set(COMPLETE)
     for kind, source in SOURCES.items():
         assert (FIXTURES / kind.value).is_dir(), f"no recorded answers of {kind.value}"
-        assert source.reports <= set(BY_NAME)
+        assert source.label == KIND_LABELS[kind]
     assert set(BY_NAME) == set().union(*(source.reports for source in SOURCES.values()))
-    emitted = recorded("srs/origin-live/", Role.ORIGIN)
-    assert {*emitted.counters, *emitted.gauges} == SOURCES[Kind.SRS].reports
-    page = nginx(body("nginx/stub_status.txt"))
-    assert {*page.counters, *page.gauges} == SOURCES[Kind.NGINX].reports
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_source_emits_what_it_says_it_reports(kind: Kind) -> None:
+    reading, source = COMPLETE[kind](), SOURCES[kind]
+    assert {*reading.counters, *reading.gauges} == source.reports
+    assert all(BY_NAME[name].is_counter for name in reading.counters)
+    assert not any(BY_NAME[name].is_counter for name in reading.gauges)
+    assert (reading.streams is not None) is source.streams
+    assert all(path.startswith("/") for path in source.identify)
+
+
+# One page each; an NGINX Plus answers in parts.
+PAGES = {
+    Kind.SRS: "srs/origin-live/summaries.json",
+    Kind.NGINX: "nginx/stub_status.txt",
+    Kind.NGINX_VTS: "nginx_vts/vts_status_format_json.json",
+    Kind.NGINX_RTMP: "nginx_rtmp/rtmp_stat.xml",
+    Kind.NGINX_PLUS: "nginx_plus/api.json",
+    Kind.ANGIE: "angie/status_root.json",
+}
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("other", ["srs/origin-live/api_v1.json", "angie/status_http.json", *PAGES.values()])
+def test_no_kind_is_taken_for_another(kind: Kind, other: str) -> None:
+    if other != PAGES[kind]:
+        with pytest.raises(PollError):
+            one_page(kind, body(other))
 
 
 @pytest.mark.parametrize(

@@ -18,15 +18,27 @@ _HASH_DIGITS = 12
 
 def json_object(body: bytes, path: str) -> dict[str, Any]:
     """The JSON object in `body`. Raises PollError(WRONG_BODY) that quotes how the answer begins."""
+    value = _json(body, path)
+    if not isinstance(value, dict):
+        raise wrong(path, f"the answer is JSON but no object, it begins {begins(body)}")
+    return value
+
+
+def json_list(body: bytes, path: str) -> list[Any]:
+    """The JSON list in `body`. Raises PollError(WRONG_BODY) that quotes how the answer begins."""
+    value = _json(body, path)
+    if not isinstance(value, list):
+        raise wrong(path, f"the answer is JSON but no list, it begins {begins(body)}")
+    return value
+
+
+def _json(body: bytes, path: str) -> Any:
     try:
-        value = _loads(body)
+        return _loads(body)
     except orjson.JSONDecodeError:
         raise wrong(path, f"the answer is not JSON, it begins {begins(body)}") from None
     except RecursionError:
         raise wrong(path, "the answer is nested too deeply") from None
-    if not isinstance(value, dict):
-        raise wrong(path, f"the answer is JSON but no object, it begins {begins(body)}")
-    return value
 
 
 def _loads(body: bytes) -> Any:

@@ -64,4 +64,5 @@ SOURCE = Source(
         }
     ),
     streams=False,
+    needs_path=True,
 )

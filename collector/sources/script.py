@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from cdn.model import Reading, Target
 
@@ -36,6 +37,7 @@ class Source(NamedTuple):
     identify:   paths that this kind answers, most telling first: what detection tries on a bare url.
     reports:    names of the metrics it emits.
     streams:    whether it tells single streams apart.
+    needs_path: whether a target's url must name its status page, because there is no usual place for it.
     """
 
     label: str
@@ -43,6 +45,12 @@ class Source(NamedTuple):
     identify: tuple[str, ...]
     reports: frozenset[str]
     streams: bool
+    needs_path: bool
+
+
+def page(target: Target, usual: str) -> str:
+    """The path of a folder-like status page below the target's url: `usual` where the url is bare, else itself."""
+    return "/" if urlsplit(target.url).path.strip("/") else usual
 
 
 def run(script: Script, answer: Callable[[Ask], Reply]) -> Reading:

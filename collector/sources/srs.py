@@ -207,4 +207,5 @@ SOURCE = Source(
         | {metric for metric, _ in _SYSTEM_GAUGES.values()}
     ),
     streams=True,
+    needs_path=False,
 )

@@ -1,0 +1,148 @@
+"""NGINX with the RTMP module: its XML statistics (`rtmp_stat all`).
+
+- EVERY WORKER ANSWERS FOR ITSELF: its connections, its streams, its bytes. With several workers an answer holds a
+  part, and the next one may be another's: `worker` and `process` are the pid of the one that answered.
+- After a reload the new worker answers with nothing while the old one, never asked again, still serves its streams.
+- `uptime` is the worker's, in whole seconds; there is no time of day, so the clock is unknown.
+- A stream is created by the first client that names it and lives until the last has left, with or without a
+  publisher. Recreated it counts from 0 under the same name and has no id. Its start, now - `time`, is known only
+  to a second because `uptime` is, so it cannot be a key; its `age` is exact. So `incarnation` is the pid: a fallen
+  counter, or an age below the time since it was last seen, says that it is a new one.
+- The publisher is one of a stream's clients; it and `video`, `audio` are missing where only players wait.
+- Servers of one configuration may have applications and streams of the same name: they are added up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from xml.etree.ElementTree import Element
+
+from cdn.model import Reading, StreamReading, Target
+from cdn.units import MAX_COUNTER
+from collector.sources.answers import wrong
+from collector.sources.script import Ask, Script, Source
+from collector.sources.xml_answers import xml_counter, xml_gauge, xml_root, xml_text
+
+URL = "its url"
+# Names as long as a url's text may be, with room for the slashes and the application.
+_NAME = 200
+_APP = 90
+
+
+def read(_target: Target, max_streams: int) -> Script:
+    """One poll of the statistics, whose url is the target's url."""
+    root = xml_root((yield Ask("")).body, "rtmp", URL)
+    pid = xml_counter(root, "pid", URL)
+    counters = {
+        "egress_bytes": xml_counter(root, "bytes_out", URL),
+        "ingress_bytes": xml_counter(root, "bytes_in", URL),
+        "accepted_connections": xml_counter(root, "naccepted", URL),
+    }
+    applications = root.findall("server/application")
+    streams = _streams(applications, str(pid))
+    on_demand = sum(xml_counter(play, "nclients", URL) for each in applications for play in each.findall("play"))
+    gauges, notes = {}, []
+    listed = any(application.find("live") is not None for application in applications)
+    if listed:
+        viewers = sum(stream.viewers for stream in streams) + on_demand
+        live = sum(stream.publishing for stream in streams)
+        gauges = {
+            "viewers": float(viewers),
+            "live_streams": float(live),
+            "connections": float(viewers + live),
+        }
+    else:
+        notes.append("It lists no live applications: rtmp_stat all; shows them.")
+    complete = len(streams) <= max_streams
+    if not complete:
+        notes.append(f"More than {max_streams} streams: only the first {max_streams} are followed one by one.")
+    return Reading(
+        process=str(pid),
+        clock=None,
+        # Of a difference of whole seconds 0 means half a second on average.
+        uptime=max(float(xml_counter(root, "uptime", URL)), 0.5),
+        counters=counters,
+        gauges=gauges,
+        streams=tuple(streams[:max_streams]) if listed else None,
+        streams_complete=complete,
+        software=_software(root),
+        notes=tuple(notes),
+        worker=str(pid),
+    )
+
+
+def _streams(applications: list[Element], pid: str) -> list[StreamReading]:
+    found: dict[str, StreamReading] = {}
+    for application in applications:
+        app = xml_text(application, "name", _APP)
+        for element in application.iterfind("live/stream"):
+            stream = _stream(element, app, pid)
+            twin = found.get(stream.url)
+            found[stream.url] = stream if twin is None else _both(twin, stream)
+    return [*found.values()]
+
+
+def _stream(element: Element, app: str, pid: str) -> StreamReading:
+    name = xml_text(element, "name", _NAME)
+    clients = xml_counter(element, "nclients", URL)
+    publishing = element.find("publishing") is not None
+    video, audio = element.find("meta/video"), element.find("meta/audio")
+    width, height = xml_gauge(video, "width", 1e5), xml_gauge(video, "height", 1e5)
+    age = xml_gauge(element, "time", 1e13)
+    return StreamReading(
+        url=f"/{app}/{name}",
+        vhost="",
+        app=app,
+        name=name,
+        incarnation=pid,
+        publishing=publishing,
+        publisher=_publisher(element, pid),
+        viewers=clients - 1 if publishing and clients else clients,
+        counters={
+            "egress_bytes": xml_counter(element, "bytes_out", URL),
+            "ingress_bytes": xml_counter(element, "bytes_in", URL),
+        },
+        video=_codec(video),
+        audio=_codec(audio),
+        width=None if not width else int(width),
+        height=None if not height else int(height),
+        age=None if age is None else age / 1000,
+    )
+
+
+def _publisher(stream: Element, pid: str) -> str | None:
+    """The publisher's connection: its number is counted up by all workers together and begins anew with the server."""
+    for client in stream.iterfind("client"):
+        if client.find("publishing") is not None and (number := xml_text(client, "id", 40)):
+            return f"{pid}:{number}"
+    return None
+
+
+def _codec(media: Element | None) -> str | None:
+    return " ".join(filter(None, (xml_text(media, "codec", 40), xml_text(media, "profile", 40)))) or None
+
+
+def _both(one: StreamReading, other: StreamReading) -> StreamReading:
+    """Two streams of one name, of two servers in one configuration."""
+    first, second = (one, other) if one.publishing or not other.publishing else (other, one)
+    counters = {name: value + second.counters[name] for name, value in first.counters.items()}
+    if max(counters.values()) > MAX_COUNTER:
+        raise wrong(URL, "the bytes of streams of one name add up to more than 2^63 - 1")
+    return replace(first, viewers=first.viewers + second.viewers, counters=counters)
+
+
+def _software(root: Element) -> str:
+    nginx, rtmp = xml_text(root, "nginx_version", 40), xml_text(root, "nginx_rtmp_version", 40)
+    return f"{f'NGINX {nginx}'.strip()} with RTMP {rtmp}".strip()
+
+
+SOURCE = Source(
+    label="NGINX with RTMP",
+    read=read,
+    identify=("/stat", "/rtmp_stat", "/stat.xml", "/rtmp"),
+    reports=frozenset(
+        {"egress_bytes", "ingress_bytes", "accepted_connections", "viewers", "live_streams", "connections"}
+    ),
+    streams=True,
+    needs_path=True,
+)
