@@ -23,7 +23,8 @@ def add_server(engine: Engine, fields: Mapping[str, Any], *, key: str, by: Actor
         if fleet.by_name(session, draft.name) is not None:
             raise Invalid({"name": f"there is a server called {draft.name} already"})
         server = fleet.add(session, draft, key)
-        refuse_unknown(fleet.link(session, server, draft.origins))
+        refuse_unknown(fleet.link(server, draft.origins, fleet.names(session) if draft.origins else {}))
+        session.flush()
         return server.id
 
 

@@ -10,7 +10,7 @@ from actions import server_form
 from actions.add_server import refuse_unknown
 from actions.permission import require
 from cdn.errors import Changed, Unknown
-from cdn.model import Actor, Invalid
+from cdn.model import Actor, AuthMethod, Invalid
 from db import fleet
 from db.engine import Engine, Session, editing
 from db.models import Server
@@ -32,8 +32,9 @@ def change_server(
         other = fleet.by_name(session, draft.name)
         if other is not None and other.id != server_id:
             raise Invalid({"name": f"there is a server called {draft.name} already"})
+        _refuse_moving_secret(server, draft)
         fleet.apply(session, server, draft, key)
-        refuse_unknown(fleet.link(session, server, draft.origins))
+        refuse_unknown(fleet.link(server, draft.origins, fleet.names(session) if draft.origins else {}))
 
 
 def pause_server(engine: Engine, server_id: int, *, paused: bool, by: Actor) -> None:
@@ -48,6 +49,13 @@ def retire_server(engine: Engine, server_id: int, *, by: Actor, now: datetime) -
     require(by, "admin")
     with editing(engine) as session:
         _current(session, server_id).retired_at = now
+
+
+def _refuse_moving_secret(server: Server, draft: fleet.Draft) -> None:
+    """A stored secret goes nowhere but where it was entered for."""
+    if draft.keep_secret and server_form.place(server.url) != server_form.place(draft.url):
+        field = "token" if draft.credentials.method is AuthMethod.BEARER else "password"
+        raise Invalid({field: "the address leads elsewhere now: enter it again"})
 
 
 def _current(session: Session, server_id: int) -> Server:

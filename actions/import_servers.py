@@ -51,8 +51,9 @@ def import_servers(engine: Engine, text: str, *, key: str, by: Actor) -> Report:
                 existing[draft.name] = fleet.add(session, draft, key)
             elif kept[draft.name] != _comparable(draft):
                 fleet.apply(session, existing[draft.name], draft, key)
+        session.flush()
         for draft in drafts:
-            fleet.link(session, existing[draft.name], draft.origins)
+            fleet.link(existing[draft.name], draft.origins, existing)
     changed = sum(kept[draft.name] != _comparable(draft) for draft in drafts if draft.name in kept)
     return Report(len(drafts) - len(kept), changed, len(kept) - changed)
 

@@ -110,6 +110,12 @@ def address(value: object, kind: Kind | None) -> str:
     return _without_slash(parts, kind)
 
 
+def place(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port of a stored url: where credentials for it may be sent."""
+    parts = urlsplit(url)
+    return parts.scheme, (parts.hostname or "").lower(), parts.port
+
+
 def _without_slash(parts: SplitResult, kind: Kind | None) -> str:
     path = parts.path.rstrip("/")
     if kind is not None and not path and needs_path(kind):

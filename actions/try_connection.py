@@ -7,7 +7,7 @@ from typing import Any
 
 from actions import server_form
 from actions.permission import require
-from cdn.model import Actor, Invalid, Kind, Target
+from cdn.model import Actor, AuthMethod, Invalid, Kind, Target
 from cdn.settings import Settings
 from collector.detect import Found, detect
 from db import fleet
@@ -45,7 +45,11 @@ def try_connection(
         raise Invalid(faults)
     credentials, readable = draft.credentials, True
     if draft.keep_secret and server_id is not None:
-        credentials, readable = fleet.credentials_of(engine, server_id, settings.secret_key.get_secret_value())
+        stored = fleet.credentials_of(engine, server_id, settings.secret_key.get_secret_value())
+        credentials, readable = stored.credentials, stored.readable
+        if server_form.place(stored.url) != server_form.place(url):
+            field = "token" if credentials.method is AuthMethod.BEARER else "password"
+            raise Invalid({field: "the address leads elsewhere now: enter it again"})
     target = Target(
         id=0,
         name="server",

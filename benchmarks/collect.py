@@ -40,8 +40,7 @@ class Timed(Daemon):
         self.lateness: list[float] = []
 
     def _poll(self, server_id: int) -> None:
-        interval = self._targets[server_id].interval
-        self.lateness.append((utc_now() - self._due[server_id]).total_seconds() % interval)
+        self.lateness.append((utc_now() - self._due[server_id]).total_seconds())
         super()._poll(server_id)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 
 class Kind(StrEnum):
@@ -193,6 +192,7 @@ class Poll:
 
     since:   when this collector polled the server before (None the first time).
     reading: None exactly where `reason` says why.
+    url:     what was asked; behind another url other counters go on.
     """
 
     server_id: int
@@ -203,6 +203,7 @@ class Poll:
     since: datetime | None = None
     reason: Reason | None = None
     detail: str | None = None
+    url: str = ""
 
     @property
     def up(self) -> bool:
@@ -224,7 +225,6 @@ LOCAL_ADMIN = Actor("local", "admin")
 class Invalid(Exception):
     """Input that cannot be accepted: field → what was wanted. Shown under the field, in files and REST alike."""
 
-    def __init__(self, faults: Mapping[str, str], **context: Any) -> None:
+    def __init__(self, faults: Mapping[str, str]) -> None:
         super().__init__("; ".join(f"{name}: {fault}" for name, fault in faults.items()))
         self.faults = dict(faults)
-        self.context = context

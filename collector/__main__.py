@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
@@ -15,6 +16,7 @@ from cdn.logs import configure
 from cdn.model import LOCAL_ADMIN, Invalid
 from cdn.settings import Settings, SettingsError, settings
 from collector.daemon import Daemon
+from collector.spool import SpoolTaken
 from db import engine as engines
 from db import migrate
 from db.engine import Engine
@@ -33,14 +35,14 @@ def main() -> int:
         config = settings()
         configure(config.log_format, config.log_level)
         return _import(config, arguments.file) if arguments.command == "import" else _run(config)
-    except (SettingsError, engines.Unavailable, migrate.WrongRevision, NoKey) as error:
+    except (SettingsError, engines.Unavailable, migrate.WrongRevision, NoKey, SpoolTaken) as error:
         print(error, file=sys.stderr)
         return 1
 
 
-def _engine(config: Settings) -> Engine:
+def _engine(config: Settings, stop: threading.Event | None = None) -> Engine:
     engine = engines.shared()
-    engines.wait_until_up(engine, wait=config.database_wait)
+    engines.wait_until_up(engine, wait=config.database_wait, stop=stop)
     migrate.require_newest(engine)
     return engine
 
@@ -49,11 +51,13 @@ def _run(config: Settings) -> int:
     ended = threading.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: ended.set())
-    daemon = Daemon(config, _engine(config))
+    daemon = Daemon(config, _engine(config, ended))
     daemon.start()
     ended.wait()
     daemon.stop()
-    return 0
+    logging.shutdown()
+    # A thread that hangs in a frozen database would keep the interpreter from ending; nothing is left to do.
+    os._exit(0)
 
 
 def _import(config: Settings, file: Path) -> int:

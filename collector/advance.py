@@ -10,9 +10,10 @@ from typing import Any
 from cdn.health import BLIND_AFTER_INTERVALS
 from cdn.metrics import COUNTERS, METRICS
 from cdn.model import Poll, Reading, StreamReading
-from cdn.units import DAY, MINUTE
+from cdn.units import DAY, HOUR, MINUTE
 from collector import workers
 from collector.derive import (
+    CLOCK_SLACK_SECONDS,
     NOTHING_NEW,
     Baseline,
     Increase,
@@ -25,6 +26,8 @@ from collector.derive import (
 from collector.state import ServerState, StreamState
 from db.measurements import STREAM_COUNTERS
 
+# A stream gone for longer is forgotten here; should it come back, it began since it was gone.
+REMEMBER_GONE_SECONDS = HOUR
 # Minutes older than this are not written: their table no longer keeps them. The sample has the whole increase.
 LONGEST_SPREAD_SECONDS = 8 * DAY
 
@@ -49,6 +52,8 @@ def advance(state: ServerState | None, poll: Poll, ids: Mapping[str, int], traff
     ids: id of every stream of the reading by url. `traffic` is added to.
     """
     since = covered_since(state.at if state else None, poll.at, poll.interval)
+    if state is not None and state.url != poll.url:
+        state = _elsewhere(state)
     if poll.reading is None:
         step = Step(_after_failure(state, poll), sample_row(poll, since, None))
         add_traffic(traffic, poll, since, None)
@@ -62,6 +67,12 @@ def advance(state: ServerState | None, poll: Poll, ids: Mapping[str, int], traff
     return step
 
 
+def _elsewhere(state: ServerState) -> ServerState:
+    """The state without what another url counted: behind the new one every counter begins with a baseline."""
+    streams = {url: replace(stream, baseline=None) for url, stream in state.streams.items()}
+    return replace(state, baseline=None, workers={}, streams_at=None, streams=streams)
+
+
 def _grown(state: ServerState | None, poll: Poll, reading: Reading) -> tuple[Increase | None, Baseline]:
     now = Baseline(poll.at, reading.process, reading.clock, dict(reading.counters))
     if state is None or state.baseline is None:
@@ -73,23 +84,24 @@ def _grown(state: ServerState | None, poll: Poll, reading: Reading) -> tuple[Inc
 
 def _after_failure(state: ServerState | None, poll: Poll) -> ServerState:
     if state is None:
-        return ServerState(poll.server_id, poll.at, False, poll.at, 1, None, None, None, {}, None, None, {})
+        return ServerState(
+            poll.server_id, poll.at, False, poll.at, 1, None, None, None, {}, None, None, {}, url=poll.url
+        )
     since = poll.at if state.up else state.state_since
-    return replace(state, at=poll.at, up=False, state_since=since, failures=state.failures + 1)
+    return replace(state, at=poll.at, up=False, state_since=since, failures=state.failures + 1, url=poll.url)
 
 
 def _after_success(
     state: ServerState | None, poll: Poll, reading: Reading, counted: Increase | None, baseline: Baseline
 ) -> ServerState:
-    # A source without newer figures leaves the last rate standing: it is not zero.
+    # A source without newer figures leaves the last rate standing for a while: it is not zero, but it gets old.
+    increases: Mapping[str, Any] = {}
+    seconds: float | None = None
     if counted is not None:
-        increases: Mapping[str, Any] = counted.counts
-        seconds: float | None = counted.seconds
-    else:
-        increases = (
-            {each.name: state.metrics[each.name] for each in COUNTERS if each.name in state.metrics} if state else {}
-        )
-        seconds = state.counted_seconds if state else None
+        increases, seconds = counted.counts, counted.seconds
+    elif state is not None and _is_recent(baseline, poll):
+        increases = {each.name: state.metrics[each.name] for each in COUNTERS if each.name in state.metrics}
+        seconds = state.counted_seconds
     others = _other_workers(state, reading, baseline)
     # One of several workers lists only its own streams.
     streams_read = reading.streams is not None and reading.streams_complete and not others
@@ -107,6 +119,7 @@ def _after_success(
         reading.software,
         state.streams if state else {},
         others,
+        poll.url,
     )
 
 
@@ -186,7 +199,7 @@ def _advance_streams(
     old: Mapping[str, StreamState] = state.streams if state else {}
     absent_since = _absent_since(state, poll, reading)
     uptime = reading.uptime if _restarted(state, reading) else None
-    streams = dict(old)
+    streams = {url: each for url, each in old.items() if each.gone_at is None or _is_kept(each.gone_at, poll)}
     for seen in reading.streams or ():
         before = old.get(seen.url)
         now = _stream_after(before, seen, ids[seen.url], poll.at, reading.clock, absent_since, uptime)
@@ -199,6 +212,14 @@ def _advance_streams(
     step.state = replace(step.state, streams=streams)
 
 
+def _is_kept(gone_at: datetime, poll: Poll) -> bool:
+    return (poll.at - gone_at).total_seconds() <= REMEMBER_GONE_SECONDS
+
+
+def _is_recent(baseline: Baseline, poll: Poll) -> bool:
+    return (poll.at - baseline.at).total_seconds() <= BLIND_AFTER_INTERVALS * poll.interval
+
+
 def _restarted(state: ServerState | None, reading: Reading) -> bool:
     return state is not None and state.baseline is not None and state.baseline.process != reading.process
 
@@ -208,9 +229,11 @@ def _absent_since(state: ServerState | None, poll: Poll, reading: Reading) -> da
     if state is None or state.streams_at is None:
         return None
     if _restarted(state, reading):
-        # No stream is older than its server's process.
-        started = None if reading.uptime is None else poll.at - timedelta(seconds=reading.uptime)
-        return state.streams_at if started is None else max(state.streams_at, started)
+        if reading.uptime is None:
+            return state.streams_at
+        # No stream is older than its server's process; of a process older than our last look nobody knows.
+        started = poll.at - timedelta(seconds=reading.uptime)
+        return started if started >= state.streams_at - timedelta(seconds=CLOCK_SLACK_SECONDS) else None
     recent = (poll.at - state.streams_at).total_seconds() <= BLIND_AFTER_INTERVALS * poll.interval
     return state.streams_at if recent else None
 
@@ -231,15 +254,15 @@ def _stream_after(
         uptime = seen.age
         began = at - timedelta(seconds=seen.age)
         absent_since = None if absent_since is None else max(absent_since, began)
-        anew = before is not None and began > before.baseline.at
-    if before is not None and before.gone_at is not None and before.baseline.process != seen.incarnation:
+        anew = before is not None and before.baseline is not None and began > before.baseline.at
+    if before is not None and before.gone_at is not None and _process(before) != seen.incarnation:
         before = None  # it was gone meanwhile: it began since, not since it was last there
     if before is None:
         grown, baseline = first(now, absent_since) or NOTHING_NEW, now
         pending_since, pending_seconds, pending = absent_since or at, 0.0, dict[str, int]()
         counts, seconds = None, None
     else:
-        grown, baseline = increase(before.baseline, now, uptime, anew=anew)
+        grown, baseline = increase(before.baseline, now, uptime, anew=anew) if before.baseline else (NOTHING_NEW, now)
         pending_since, pending_seconds, pending = before.pending_since, before.pending_seconds, dict(before.pending)
         counts, seconds = before.counts, before.seconds
     for name, count in grown.counts.items():
@@ -261,6 +284,10 @@ def _stream_after(
         pending_seconds=pending_seconds + grown.seconds,
         pending=pending,
     )
+
+
+def _process(stream: StreamState) -> str | None:
+    return stream.baseline.process if stream.baseline else None
 
 
 def _stream_gone(before: StreamState, poll: Poll, step: Step) -> StreamState:

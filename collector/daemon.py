@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -24,8 +25,8 @@ from collector.sources.script import Source
 from collector.spool import Spool
 from collector.store import Store
 from collector.writer import Writer
-from db import fleet
-from db.engine import Engine, Unavailable, reading
+from db import fleet, samples
+from db.engine import Connection, Engine, Unavailable, reading
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,9 @@ LATE_SECONDS = 1.0
 # A handful of new servers is polled at once; a whole fleet is spread over the interval.
 AT_ONCE = 10
 STOP_SECONDS = 3.0
+GOODBYE_SECONDS = 0.5
+# Our clock is corrected to the database's, which all collectors share, where it is off by more.
+CLOCK_TOLERANCE = timedelta(seconds=1)
 
 
 class Daemon:
@@ -55,12 +59,13 @@ class Daemon:
         self._sources = sources
         self._key = settings.secret_key.get_secret_value()
         self._fetcher = Fetcher(limits(settings))
-        spool = Spool(settings.data_dir / "spool", settings.spool_bytes)
+        spool = Spool(settings.data_dir / "spool" / quote(settings.collector, safe=""), settings.spool_bytes)
         self._store = Store(Writer(engine, settings.collector), spool)
         self._states = StateLog()
         self._targets: dict[int, Target] = {}
         self._polled: dict[int, datetime] = {}
         self._due: dict[int, datetime] = {}
+        self._clock_offset = timedelta(0)
         self._counts = threading.Lock()
         self._polls = 0
         self._late = 0
@@ -85,18 +90,30 @@ class Daemon:
         log.info("%s polls %d servers", self._settings.collector, len(self._targets))
 
     def stop(self) -> None:
-        """End within seconds: no new polls, those under way are cut off, what was seen is stored."""
+        """End within seconds: no new polls, those under way are cut off, what was seen is stored or spooled.
+
+        Threads may still hang in the database when this returns; all of them may be left behind.
+        """
         self._stopping.set()
         self._scheduler.pause()
         self._fetcher.cut_all()
         self._scheduler.shutdown(wait=False)
         self._store.stop(STOP_SECONDS)
+        goodbye = threading.Thread(target=self._say_goodbye, daemon=True)
+        goodbye.start()
+        goodbye.join(GOODBYE_SECONDS)
+        self._fetcher.close()
+        log.info("stopped after %d polls", self._polls)
+
+    def _say_goodbye(self) -> None:
         try:
             fleet.say_goodbye(self._engine, self._settings.collector, utc_now())
         except Unavailable:
             log.warning("the database did not hear that we stopped")
-        self._fetcher.close()
-        log.info("stopped after %d polls", self._polls)
+
+    def _now(self) -> datetime:
+        """The time by the database's clock, as far as we know it."""
+        return utc_now() + self._clock_offset
 
     def _every(self, seconds: float, function: object, name: str, *arguments: object) -> None:
         self._scheduler.add_job(
@@ -124,6 +141,8 @@ class Daemon:
         try:
             with reading(self._engine) as connection:
                 alive = fleet.heartbeat(connection, self._sign(), ALIVE_SECONDS)
+                self._compare_clocks(connection)
+            with reading(self._engine) as connection:
                 versions = fleet.versions(connection)
                 mine = share(versions, alive, self._settings.collector)
                 changed = [each for each in mine if not self._is_current(each, versions[each])]
@@ -138,6 +157,16 @@ class Daemon:
             self._forget(gone)
         for target in targets:
             self._schedule(target, at_once=len(targets) <= AT_ONCE)
+
+    def _compare_clocks(self, connection: Connection) -> None:
+        """Note how far our clock is off. Everything that is stored is stamped by the database's."""
+        began = utc_now()
+        theirs = samples.database_clock(connection)
+        offset = theirs - (began + (utc_now() - began) / 2)
+        corrected = offset if abs(offset) > CLOCK_TOLERANCE else timedelta(0)
+        if bool(corrected) != bool(self._clock_offset):
+            log.warning("this machine's clock is %.1f s off the database's", -offset.total_seconds())
+        self._clock_offset = corrected
 
     def _is_current(self, server_id: int, version: int) -> bool:
         known = self._targets.get(server_id)
@@ -173,6 +202,7 @@ class Daemon:
     def _forget(self, server_id: int) -> None:
         self._targets.pop(server_id, None)
         self._polled.pop(server_id, None)
+        self._due.pop(server_id, None)
         self._states.forget(server_id)
         self._scheduler.remove_job(f"poll {server_id}")
 
@@ -180,13 +210,12 @@ class Daemon:
         target = self._targets.get(server_id)
         if target is None:
             return
-        began = utc_now()
-        late = (began - self._due[server_id]).total_seconds() % target.interval > LATE_SECONDS
+        late = self._lateness(target)
         done = poll(
             target,
             self._fetcher,
             self._sources,
-            now=utc_now,
+            now=self._now,
             since=self._polled.get(server_id),
             max_streams=self._settings.max_streams_per_server,
         )
@@ -198,6 +227,14 @@ class Daemon:
         with self._counts:
             self._polls += 1
             self._late += late
+
+    def _lateness(self, target: Target) -> int:
+        """How many polls came too late: this one, and those skipped because one before it ran too long."""
+        interval = timedelta(seconds=target.interval)
+        now, due = utc_now(), self._due[target.id]
+        skipped = max(0, (now - due) // interval)
+        self._due[target.id] = due + (skipped + 1) * interval
+        return skipped + int((now - due) % interval > timedelta(seconds=LATE_SECONDS))
 
 
 def _next_moment(now: datetime, target: Target) -> datetime:

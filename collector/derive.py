@@ -66,6 +66,9 @@ def increase(before: Baseline, now: Baseline, uptime: float | None, *, anew: boo
     fell = _fell(before.counters, now.counters)
     # A sum also falls when one of its parts goes away: a zone, a peer. Then the process is older than that.
     running_on = uptime is not None and uptime > elapsed + CLOCK_SLACK_SECONDS
+    if changed and running_on and not anew:
+        # Another server answers there now, and did so elsewhere before: what it counted is not of this interval.
+        return Increase(restarted=True, estimated=True), now
     if anew or changed or (fell and not running_on):
         return _of_new_process(elapsed, now, uptime), now
     if now.clock is not None and now.clock == before.clock:

@@ -7,13 +7,13 @@ in several at once alike: what must happen once takes a lock of its own transact
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from cdn.settings import Settings
 from cdn.units import HOUR
-from db import partitions
-from db.engine import Engine
+from db import partitions, samples
+from db.engine import Engine, reading
 
 
 class Job(NamedTuple):
@@ -47,4 +47,14 @@ def keep_partitions(engine: Engine, now: datetime, settings: Settings) -> str | 
     return f"partitions: {'; '.join(told)}" if told else None
 
 
-JOBS: tuple[Job, ...] = (Job("partitions", HOUR, keep_partitions),)
+def forget_gone_streams(engine: Engine, now: datetime, settings: Settings) -> str | None:
+    """Forget streams that are gone for longer than their minutes are kept."""
+    with reading(engine) as connection:
+        count = samples.forget_gone_streams(connection, now - timedelta(days=settings.retain_stream_samples_days))
+    return f"forgot {count:,} streams that are long gone" if count else None
+
+
+JOBS: tuple[Job, ...] = (
+    Job("partitions", HOUR, keep_partitions),
+    Job("gone streams", HOUR, forget_gone_streams),
+)

@@ -1,14 +1,19 @@
 """Polls that the database could not take yet: a bounded line of files on disk, oldest first, read back once.
 
-Each batch is one file, written whole and renamed into place, so a crash leaves a batch or none. A batch
-is deleted after it was stored; if we die in between it is replayed, and the writer, finding its polls
-there already, adds nothing.
+Each batch is one compressed file, written whole, forced to disk and renamed into place, so a crash leaves a
+batch or none. A batch is deleted after it was stored; if we die in between it is replayed, and the writer,
+finding its polls there already, adds nothing. Two collectors never share a spool: each locks its own.
 """
 
 from __future__ import annotations
 
+import fcntl
 import logging
+import os
+import threading
+import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,14 +27,27 @@ log = logging.getLogger(__name__)
 SUFFIX = ".polls"
 
 
+class SpoolTaken(Exception):
+    """Another collector of the same name runs on the same folder."""
+
+
 class Spool:
-    """The spool in `folder`, which may grow to `max_bytes`; beyond that the oldest batches go."""
+    """The spool in `folder`, which may grow to `max_bytes`; beyond that the oldest batches go.
+
+    Raises SpoolTaken where another process uses the folder. Methods may be called from any thread.
+    """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self._folder = folder
         self._max_bytes = max_bytes
+        self._guard = threading.RLock()
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
+        self._lock = (folder / "lock").open("ab")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise SpoolTaken(f"{folder} is in use by another collector; give this one a COLLECTOR_NAME") from None
         for left in folder.glob("*.part"):
             left.unlink()
         self._batches = sorted(folder.glob(f"*{SUFFIX}"))
@@ -39,41 +57,65 @@ class Spool:
 
     def __len__(self) -> int:
         """How many polls wait (counted by the batches' names)."""
-        return sum(int(path.stem.partition("-")[2]) for path in self._batches)
+        with self._guard:
+            return sum(_polls_in(path) for path in self._batches)
+
+    def close(self) -> None:
+        """Let another process have the folder."""
+        self._lock.close()
 
     def append(self, polls: Sequence[Poll]) -> None:
-        """Keep a batch. Where there is no room the oldest batches are dropped and counted."""
-        content = b"\n".join(orjson.dumps(poll) for poll in polls)
-        path = self._folder / f"{self._next:012d}-{len(polls)}{SUFFIX}"
-        part = path.with_suffix(".part")
-        part.write_bytes(content)
-        part.rename(path)
-        self._next += 1
-        self._batches.append(path)
-        self._bytes += len(content)
-        while self._bytes > self._max_bytes and self._batches:
-            self.dropped += int(self._batches[0].stem.partition("-")[2])
-            self.remove()
+        """Keep a batch. Where there is no room the oldest batches are dropped, counted and told. Raises OSError."""
+        content = zlib.compress(b"\n".join(orjson.dumps(poll) for poll in polls), 1)
+        with self._guard:
+            path = self._folder / f"{self._next:012d}-{len(polls)}{SUFFIX}"
+            part = path.with_suffix(".part")
+            with part.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            part.rename(path)
+            self._next += 1
+            self._batches.append(path)
+            self._bytes += len(content)
+            dropped = 0
+            while self._bytes > self._max_bytes and self._batches:
+                dropped += _polls_in(self._batches[0])
+                self._forget_oldest()
+        if dropped:
+            self.dropped += dropped
+            log.error("the spool is full (SPOOL_BYTES): its %d oldest polls are lost, %d so far", dropped, self.dropped)
 
-    def oldest(self) -> list[Poll] | None:
-        """The oldest batch; None where nothing waits. A file that cannot be read is set aside."""
-        while self._batches:
-            path = self._batches[0]
+    def oldest(self) -> tuple[Path, list[Poll]] | None:
+        """The oldest batch and its name for `remove`; None where nothing waits. An unreadable file is set aside."""
+        while True:
+            with self._guard:
+                if not self._batches:
+                    return None
+                path = self._batches[0]
             try:
-                return [_poll(orjson.loads(line)) for line in path.read_bytes().splitlines()]
-            except (OSError, ValueError, KeyError, TypeError):
+                return path, [_poll(orjson.loads(line)) for line in zlib.decompress(path.read_bytes()).splitlines()]
+            except (OSError, ValueError, KeyError, TypeError, zlib.error):
                 log.exception("the spooled polls in %s cannot be read and are set aside", path)
-                self._bytes -= path.stat().st_size if path.exists() else 0
-                if path.exists():
+                with suppress(OSError):
                     path.rename(path.with_suffix(".unreadable"))
-                self._batches.pop(0)
-        return None
+                self.remove(path)
 
-    def remove(self) -> None:
-        """Delete the oldest batch: it is stored."""
+    def remove(self, path: Path) -> None:
+        """Delete a batch: it is stored. Nothing happens where it was dropped meanwhile."""
+        with self._guard:
+            if self._batches and self._batches[0] == path:
+                self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
         path = self._batches.pop(0)
-        self._bytes -= path.stat().st_size
-        path.unlink()
+        with suppress(OSError):
+            self._bytes -= path.stat().st_size
+            path.unlink()
+
+
+def _polls_in(path: Path) -> int:
+    return int(path.stem.partition("-")[2])
 
 
 def _poll(value: dict[str, Any]) -> Poll:
@@ -87,6 +129,7 @@ def _poll(value: dict[str, Any]) -> Poll:
         since=None if value["since"] is None else datetime.fromisoformat(value["since"]),
         reason=None if value["reason"] is None else Reason(value["reason"]),
         detail=value["detail"],
+        url=value["url"],
     )
 
 

@@ -14,11 +14,13 @@ from collector.derive import Baseline
 class StreamState:
     """The newest look at one stream, and what grew since its last row in `stream_sample`.
 
-    counts, seconds: the newest increase. pending: increases (bytes, frames) since `pending_since`.
+    baseline: None where the next look is a baseline only.
+    counts, seconds: the newest increase.
+    pending: increases (bytes, frames) since `pending_since`.
     """
 
     id: int
-    baseline: Baseline
+    baseline: Baseline | None
     publishing: bool
     publisher: str | None
     viewers: int
@@ -40,6 +42,7 @@ class ServerState:
 
     counted_seconds: seconds over which the increases in `metrics` grew.
     streams_at: when its streams were last read completely.
+    url: what answered so; behind another one other counters go on.
     workers: baselines of workers other than the one that answered last, by process.
     """
 
@@ -56,3 +59,4 @@ class ServerState:
     software: str | None
     streams: Mapping[str, StreamState]
     workers: Mapping[str, Baseline] = field(default_factory=dict)
+    url: str = ""

@@ -29,6 +29,7 @@ def status_row(state: ServerState, poll: Poll, collector: str) -> Row:
         state.software,
         list(poll.reading.notes) if poll.reading else [],
         collector,
+        state.url,
         base.at if base else None,
         base.process if base else None,
         base.clock if base else None,
@@ -48,7 +49,7 @@ def stream_row(server_id: int, stream: StreamState, at: datetime) -> Row:
         stream.id,
         at,
         stream.gone_at,
-        base.process or "",
+        (base.process if base else None) or "",
         stream.publishing,
         stream.publisher,
         stream.viewers,
@@ -56,8 +57,8 @@ def stream_row(server_id: int, stream: StreamState, at: datetime) -> Row:
         stream.audio,
         stream.width,
         stream.height,
-        base.clock,
-        *(base.counters.get(name) for name in STREAM_COUNTERS),
+        base.clock if base else None,
+        *(base.counters.get(name) if base else None for name in STREAM_COUNTERS),
         stream.seconds,
         *(counts.get(name) for name in STREAM_COUNTERS),
         stream.pending_since,
@@ -94,6 +95,7 @@ def _server(row: Mapping[str, Any], streams: Mapping[str, StreamState]) -> Serve
         counted_seconds=row["counted_seconds"],
         software=row["software"],
         streams=streams,
+        url=row["url"],
         workers={
             name: Baseline(datetime.fromisoformat(at), name, clock, counters)
             for name, (at, clock, counters) in row["workers"].items()
@@ -106,7 +108,7 @@ def _stream(row: Mapping[str, Any]) -> StreamState:
     counts = {name: row[name] for name in STREAM_COUNTERS if row[name] is not None}
     return StreamState(
         id=row["stream_id"],
-        baseline=Baseline(row["at"], row["incarnation"], row["clock"], totals),
+        baseline=Baseline(row["at"], row["incarnation"], row["clock"], totals) if totals else None,
         publishing=row["publishing"],
         publisher=row["publisher"],
         viewers=row["viewers"],

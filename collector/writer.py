@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from cdn.model import Poll
@@ -23,6 +24,9 @@ log = logging.getLogger(__name__)
 
 # A spooled poll may meet a sample whose interval began before it, at most this much later.
 LATE_HORIZON = timedelta(days=1)
+
+
+CLOCK_SLACK = timedelta(seconds=5)
 
 
 class _MissingDays(Exception):
@@ -41,6 +45,7 @@ class Writer:
         self._collector = collector
         self._states: dict[int, ServerState] = {}
         self._days: set[date] = set()
+        self._clock_told = False
 
     def write(self, polls: Iterable[Poll]) -> int:
         """Store `polls`; returns how many were stored. All of it or nothing is written.
@@ -86,6 +91,7 @@ class Writer:
         self._states |= changed
 
     def _write_in(self, connection: Connection, batch: Sequence[Poll]) -> dict[int, ServerState]:
+        batch = self._in_time(connection, batch)
         states = self._checked_states(connection, {poll.server_id for poll in batch})
         ids = self._stream_ids(connection, states, batch)
         traffic: Traffic = {}
@@ -116,6 +122,19 @@ class Writer:
             traffic=minutes,
         )
         return {server_id: states[server_id] for server_id in newest}
+
+    def _in_time(self, connection: Connection, batch: Sequence[Poll]) -> list[Poll]:
+        """`batch` with no poll from the future: our clock was wrong then, so it happened just now.
+
+        One poll stamped ahead would make all true ones look late until its moment comes.
+        """
+        now = samples.database_clock(connection)
+        ahead = [poll for poll in batch if poll.at > now + CLOCK_SLACK]
+        if ahead and not self._clock_told:
+            seconds = (ahead[0].at - now).total_seconds()
+            log.error("this machine's clock is %.0f s ahead of the database's: polls get the database's time", seconds)
+        self._clock_told = bool(ahead)
+        return [replace(poll, at=now) if poll.at > now + CLOCK_SLACK else poll for poll in batch]
 
     def _require_days(self, days: set[date]) -> None:
         """Raise _MissingDays for days not made ahead: late polls and the bytes of a long gap reach back."""

@@ -12,8 +12,10 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
+import psycopg2
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import DBAPIError
 
 Row = Sequence[Any]
 
@@ -55,9 +57,20 @@ def copy(connection: Connection, table: Table, columns: Sequence[str], rows: Ite
     text = "".join("\t".join([kinds[type(value)](value) for value in row]) + "\n" for row in rows)
     if not text:
         return
+    statement = f"COPY {table.name} ({', '.join(columns)}) FROM STDIN"
     driver: Any = connection.connection.driver_connection
-    with driver.cursor() as cursor:
-        cursor.copy_expert(f"COPY {table.name} ({', '.join(columns)}) FROM STDIN", io.StringIO(text))
+    try:
+        with driver.cursor() as cursor:
+            cursor.copy_expert(statement, io.StringIO(text))
+    except psycopg2.Error as error:
+        # COPY goes past SQLAlchemy: its errors have to become SQLAlchemy's, like those of any statement.
+        lost = bool(driver.closed)
+        if lost:
+            connection.invalidate(error)
+        raised = DBAPIError.instance(
+            statement, None, error, psycopg2.Error, connection_invalidated=lost, dialect=connection.dialect
+        )
+        raise raised from error
 
 
 def upsert(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row], on_conflict: str) -> None:

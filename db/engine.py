@@ -6,14 +6,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from threading import Event
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from cdn.errors import Changed, Unavailable
+from cdn.model import Invalid
 from cdn.settings import SettingsError, settings
 
 __all__ = [
@@ -71,7 +73,15 @@ def create(url: str, *, pool_size: int = 5, wait: float = 30.0, statement_timeou
         pool_pre_ping=True,
         pool_recycle=1_800,
         pool_timeout=wait,
-        connect_args={"connect_timeout": max(2, round(wait)), "application_name": "cdn-monitor"},
+        connect_args={
+            "connect_timeout": max(2, round(wait)),
+            "application_name": "cdn-monitor",
+            # A network that swallows everything is noticed within half a minute instead of hours.
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 30_000,
+        },
     )
     milliseconds = round(statement_timeout * 1000)
 
@@ -97,8 +107,11 @@ def shared() -> Engine:
     )
 
 
-def wait_until_up(engine: Engine, *, wait: float) -> None:
-    """Return once the database answers. Raises Unavailable after `wait` seconds, or at once where waiting is vain."""
+def wait_until_up(engine: Engine, *, wait: float, stop: Event | None = None) -> None:
+    """Return once the database answers. Raises Unavailable after `wait` seconds, or at once where waiting is vain.
+
+    stop: ends the waiting early, also with Unavailable.
+    """
     deadline = time.monotonic() + wait
     pause = 0.2
     while True:
@@ -108,9 +121,13 @@ def wait_until_up(engine: Engine, *, wait: float) -> None:
             return
         except OperationalError as error:
             words = plain(error)
-            if time.monotonic() + pause > deadline or any(sign in words for sign in HOPELESS):
+            over = time.monotonic() + pause > deadline or any(sign in words for sign in HOPELESS)
+            if over or (stop is not None and stop.is_set()):
                 raise Unavailable(f"the database at {where(engine)} does not answer: {words}") from None
-            time.sleep(pause)
+            if stop is None:
+                time.sleep(pause)
+            else:
+                stop.wait(pause)
             pause = min(pause * 2, 3.0)
 
 
@@ -129,6 +146,11 @@ def editing(engine: Engine) -> Iterator[Session]:
             yield session
     except StaleDataError:
         raise Changed from None
+    except IntegrityError as error:
+        # Two who add the same name at the same moment: the second is told like one who comes later.
+        if "uq_server_name" not in str(error.orig):
+            raise
+        raise Invalid({"name": "somebody just added a server of this name"}) from None
 
 
 @contextmanager

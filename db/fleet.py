@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, RowMapping, select, text
 from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm.attributes import flag_modified
 
 from cdn.errors import NoKey, Unknown, WrongKey
 from cdn.model import NO_CREDENTIALS, AuthMethod, Credentials, Kind, Role, Target
 from db import secrets
 from db.engine import reachable
 from db.models import Collector, Server, ServerAddress
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +80,20 @@ def apply(session: Session, server: Server, draft: Draft, key: str) -> None:
     server.addresses = [each for each in server.addresses if each.network in wanted]
     have = {each.network for each in server.addresses}
     server.addresses += [ServerAddress(network=network) for network in draft.addresses if network not in have]
-    session.flush()
+    # Also where only satellites changed: who edits from an older version is told.
+    flag_modified(server, "name")
 
 
-def link(session: Session, server: Server, origins: Iterable[str]) -> list[str]:
-    """Say which servers `server` pulls from; returns the names that no server has."""
-    known = names(session)
+def link(server: Server, origins: Iterable[str], known: Mapping[str, Server]) -> list[str]:
+    """Say which of the `known` servers (by name) `server` pulls from; returns the names that none of them has.
+
+    A change of the links is a change of the server: others who edit it are told.
+    """
     wanted = list(dict.fromkeys(origins))
-    server.origins = [known[name] for name in wanted if name in known]
-    session.flush()
+    linked = [known[name] for name in wanted if name in known]
+    if {each.name for each in server.origins} != {each.name for each in linked}:
+        server.origins = linked
+        flag_modified(server, "name")
     return [name for name in wanted if name not in known]
 
 
@@ -123,13 +133,21 @@ def stored(engine: Engine, name: str) -> Stored | None:
         return Stored(server.id, server.version, draft, server.paused, server.auth_secret is not None)
 
 
-def credentials_of(engine: Engine, server_id: int, key: str) -> tuple[Credentials, bool]:
-    """A server's credentials in plain, for a poll out of turn, and whether they could be read. Raises Unknown."""
+class Access(NamedTuple):
+    """A server's url and its credentials in plain, and whether the stored secret could be read."""
+
+    url: str
+    credentials: Credentials
+    readable: bool
+
+
+def credentials_of(engine: Engine, server_id: int, key: str) -> Access:
+    """How to reach a server, for a poll out of turn. Raises Unknown."""
     with reachable(engine), Session(engine) as session:
         server = session.get(Server, server_id)
         if server is None:
             raise Unknown
-        return stored_credentials(server.auth, server.auth_user, server.auth_secret, key)
+        return Access(server.url, *stored_credentials(server.auth, server.auth_user, server.auth_secret, key))
 
 
 def versions(connection: Connection) -> dict[int, int]:
@@ -143,7 +161,15 @@ def targets(connection: Connection, ids: Sequence[int], default_interval: float,
     if not ids:
         return []
     rows = connection.execute(select(Server.__table__).where(Server.id.in_(ids))).mappings()
-    return [_target(row, default_interval, key) for row in rows]
+    return [_target(row, default_interval, key) for row in rows if _is_known(row)]
+
+
+def _is_known(row: RowMapping) -> bool:
+    """False for a kind that only a newer program knows: it must not keep us from the other servers."""
+    known = row["kind"] in {kind.value for kind in Kind}
+    if not known:
+        log.warning("%s is of the kind %s, which this program does not know: not polled", row["name"], row["kind"])
+    return known
 
 
 def _target(row: RowMapping, default_interval: float, key: str) -> Target:

@@ -97,8 +97,10 @@ def _state(row: dict[Any, Any], now: datetime) -> str:
 
 
 _FRESHNESS = text(
-    "SELECT max(status.at) AS newest_at, coalesce(max(coalesce(server.interval_seconds, :interval)), :interval)::float8"
+    "SELECT max(status.at) AS newest_at, coalesce(min(coalesce(server.interval_seconds, :interval)), :interval)::float8"
     " AS interval, count(*) AS servers, min(server.created_at) AS first_server_at,"
+    " count(*) FILTER (WHERE status.at > :now"
+    "  - make_interval(secs => :blind * coalesce(server.interval_seconds, :interval))) AS servers_fresh,"
     " (SELECT count(*) FROM collector WHERE stopped_at IS NULL"
     "  AND heartbeat_at > now() - make_interval(secs => :blind * :interval)) AS collectors_alive,"
     " (SELECT max(heartbeat_at) FROM collector) AS last_heartbeat,"
@@ -120,16 +122,16 @@ def freshness(engine: Engine, now: datetime, interval: float) -> pd.DataFrame:
         found = frame(
             connection,
             _FRESHNESS,
-            {"interval": interval, "blind": BLIND_AFTER_INTERVALS},
+            {"interval": interval, "blind": BLIND_AFTER_INTERVALS, "now": now},
             times=("newest_at", "first_server_at", "last_heartbeat", "collector_started_at", "database_now"),
         )
     row = found.iloc[0]
     # Before the first poll the clock runs since there was something to poll.
     last = row["newest_at"] if not pd.isna(row["newest_at"]) else row["first_server_at"]
-    silent = (
-        bool(row["servers"]) and (pd.Timestamp(now) - last).total_seconds() > BLIND_AFTER_INTERVALS * row["interval"]
-    )
-    found["silent"] = silent
+    overdue = (pd.Timestamp(now) - last).total_seconds() > BLIND_AFTER_INTERVALS * row["interval"]
+    # Nobody asks any more, or no answer of any server is as new as it should be.
+    unseen = row["collectors_alive"] == 0 or row["servers_fresh"] == 0
+    found["silent"] = bool(row["servers"] and overdue and unseen)
     return found
 
 
@@ -176,12 +178,19 @@ _NOW = text(
     "  AND status.at > :now - make_interval(secs => :blind * coalesce(server.interval_seconds, :interval))"
     " WHERE server.retired_at IS NULL AND NOT server.paused"
 )
+# An edge says "on air" long after its source is gone: a channel that an origin lists is on air where the
+# origin says so; any other where a copy is published and its bytes grow.
 _ON_AIR_NOW = text(
-    "SELECT count(DISTINCT stream.channel_id) AS streams_on_air"
-    " FROM stream_status status JOIN stream ON stream.id = status.stream_id"
-    " JOIN server ON server.id = status.server_id JOIN server_status poll ON poll.server_id = server.id"
-    " WHERE status.publishing AND status.gone_at IS NULL AND poll.up AND server.retired_at IS NULL"
-    "  AND NOT server.paused AND status.at > :now - make_interval(secs => :recent)"
+    "WITH copy AS (SELECT stream.channel_id, server.role, status.publishing,"
+    "  coalesce(status.egress_bytes, 0) + coalesce(status.ingress_bytes, 0) > 0 AS moving"
+    "  FROM stream_status status JOIN stream ON stream.id = status.stream_id"
+    "  JOIN server ON server.id = status.server_id JOIN server_status poll ON poll.server_id = server.id"
+    "  WHERE status.gone_at IS NULL AND poll.up AND server.retired_at IS NULL AND NOT server.paused"
+    "   AND status.at > :now - make_interval(secs => :blind * coalesce(server.interval_seconds, :interval))),"
+    " channel AS (SELECT channel_id, bool_or(role = 'origin') AS has_origin,"
+    "  bool_or(role = 'origin' AND publishing) AS at_origin, bool_or(publishing AND moving) AS moving"
+    "  FROM copy GROUP BY channel_id)"
+    " SELECT count(*) FILTER (WHERE CASE WHEN has_origin THEN at_origin ELSE moving END) AS streams_on_air FROM channel"
 )
 _HOUR_AGO = text(
     "SELECT sum(egress_bytes::float8 * 8 / nullif(counted_seconds, 0)) FILTER (WHERE server.role = 'edge')"
@@ -192,9 +201,14 @@ _HOUR_AGO = text(
     " FROM traffic_1m JOIN server ON server.id = traffic_1m.server_id WHERE traffic_1m.at = :minute"
 )
 _ON_AIR_THEN = text(
-    "SELECT count(DISTINCT stream.channel_id) FILTER (WHERE sample.publishing) AS streams_on_air, count(*) AS rows"
-    " FROM stream_sample sample JOIN stream ON stream.id = sample.stream_id"
-    " WHERE sample.at > :start AND sample.at <= :end"
+    "WITH channel AS (SELECT stream.channel_id, bool_or(server.role = 'origin') AS has_origin,"
+    "  bool_or(server.role = 'origin' AND sample.publishing) AS at_origin,"
+    "  bool_or(sample.publishing AND sample.egress_bytes + sample.ingress_bytes > 0) AS moving"
+    "  FROM stream_sample sample JOIN stream ON stream.id = sample.stream_id"
+    "  JOIN server ON server.id = sample.server_id"
+    "  WHERE sample.at > :start AND sample.at <= :end GROUP BY stream.channel_id)"
+    " SELECT count(*) FILTER (WHERE CASE WHEN has_origin THEN at_origin ELSE moving END) AS streams_on_air,"
+    " count(*) AS rows FROM channel"
 )
 
 
@@ -205,7 +219,7 @@ def summary(engine: Engine, now: datetime, interval: float) -> pd.DataFrame:
     servers_total; edges_without_traffic of `edges`: answer, but count no bytes (never in the sum).
     """
     ago = now - timedelta(hours=1)
-    parameters = {"now": now, "interval": interval, "blind": BLIND_AFTER_INTERVALS, "recent": 2 * MINUTE}
+    parameters = {"now": now, "interval": interval, "blind": BLIND_AFTER_INTERVALS}
     with reading(engine) as connection:
         current = dict(connection.execute(_NOW, parameters).mappings().one())
         current |= dict(connection.execute(_ON_AIR_NOW, parameters).mappings().one())

@@ -76,6 +76,7 @@ server_status = Table(
     Column("software", Text),
     Column("notes", JSONB, nullable=False),
     Column("collector", Text, nullable=False),
+    Column("url", Text, nullable=False),
     _time("counted_at"),
     Column("process", Text),
     Column("clock", Double),

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, text, tuple_
+from sqlalchemy import Connection, bindparam, delete, func, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from cdn.metrics import METRICS
@@ -39,6 +39,7 @@ STATUS_COLUMNS = (
     "software",
     "notes",
     "collector",
+    "url",
     "counted_at",
     "process",
     "clock",
@@ -123,6 +124,12 @@ def lock(connection: Connection, server_ids: Iterable[int]) -> dict[int, datetim
     return found
 
 
+def database_clock(connection: Connection) -> datetime:
+    """The database's time now: the one clock all collectors share."""
+    now: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+    return now
+
+
 def load_status(connection: Connection, server_ids: Sequence[int]) -> list[Mapping[str, Any]]:
     """The stored status rows of `server_ids`, all columns."""
     query = select(server_status).where(server_status.c.server_id.in_(bindparam("ids", expanding=True)))
@@ -130,11 +137,15 @@ def load_status(connection: Connection, server_ids: Sequence[int]) -> list[Mappi
 
 
 def load_stream_status(connection: Connection, server_ids: Sequence[int]) -> list[Mapping[str, Any]]:
-    """The stored status rows of all streams of `server_ids`, all columns and the stream's `url`."""
+    """The stored status rows of the streams of `server_ids`, all columns and the stream's `url`.
+
+    Streams long gone are left out: there may be many, whoever may publish picks names.
+    """
     query = (
         select(Stream.url, stream_status)
         .join(stream_status, (stream_status.c.stream_id == Stream.id) & (stream_status.c.server_id == Stream.server_id))
         .where(Stream.server_id.in_(bindparam("ids", expanding=True)))
+        .where(stream_status.c.gone_at.is_(None) | (stream_status.c.gone_at > func.now() - text("interval '2 hours'")))
     )
     return [dict(row) for row in connection.execute(query, {"ids": list(server_ids)}).mappings()]
 
@@ -181,6 +192,12 @@ def write(
     upsert(connection, stream_status, STREAM_STATUS_COLUMNS, streams, _REPLACE_STREAM_STATUS)
     copy(connection, stream_sample, STREAM_SAMPLE_COLUMNS, stream_samples)
     upsert(connection, traffic_1m, TRAFFIC_COLUMNS, traffic, _ADD_TRAFFIC)
+
+
+def forget_gone_streams(connection: Connection, before: datetime) -> int:
+    """Delete the status of streams gone since before `before`; returns how many. Their minutes stay."""
+    result = connection.execute(delete(stream_status).where(stream_status.c.gone_at < before))
+    return result.rowcount
 
 
 def is_covered(connection: Connection, server_id: int, since: datetime, at: datetime, horizon: datetime) -> bool:

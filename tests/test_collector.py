@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 from socket import socket
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 from sqlalchemy import Engine, create_engine
@@ -19,7 +19,7 @@ from cdn.model import LOCAL_ADMIN, Poll, Reason
 from cdn.settings import Settings, load
 from collector.daemon import Daemon
 from collector.share import phase, share
-from collector.spool import Spool
+from collector.spool import Spool, SpoolTaken
 from collector.store import Store
 from collector.writer import Writer
 from db.secrets import new_key
@@ -150,6 +150,15 @@ def polls(server: FakeServer, number: int) -> list[Poll]:
     return made
 
 
+def batch(spool: Spool) -> list[Poll]:
+    """Take the oldest batch out of the spool."""
+    oldest = spool.oldest()
+    assert oldest is not None
+    path, polls = oldest
+    spool.remove(path)
+    return polls
+
+
 def test_spooled_polls_come_back_whole_and_in_order(tmp_path: Path) -> None:
     server = FakeServer(1)
     server.streams = {"/live/ä\n": 5}
@@ -157,25 +166,25 @@ def test_spooled_polls_come_back_whole_and_in_order(tmp_path: Path) -> None:
     spool = Spool(tmp_path, 10**6)
     spool.append(made[:2])
     spool.append(made[2:])
+    spool.close()
     again = Spool(tmp_path, 10**6)
     assert len(again) == 6
-    assert again.oldest() == made[:2]
-    again.remove()
-    assert again.oldest() == made[2:]
-    again.remove()
+    assert batch(again) == made[:2]
+    assert batch(again) == made[2:]
     assert again.oldest() is None
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
 
 
-def test_a_full_spool_drops_the_oldest_and_counts_them(tmp_path: Path) -> None:
+def test_a_full_spool_drops_the_oldest_and_tells_how_many(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     made = polls(FakeServer(1), 10)
-    spool = Spool(tmp_path, 3_000)
+    spool = Spool(tmp_path, 2_000)
     for poll in made:
         spool.append([poll])
     kept = len(spool)
     assert 0 < kept < 10
     assert spool.dropped == 10 - kept
-    assert spool.oldest() == [made[-kept]]
+    assert "lost" in caplog.text
+    assert batch(spool) == [made[-kept]]
 
 
 def test_a_spool_file_that_cannot_be_read_is_set_aside(tmp_path: Path) -> None:
@@ -183,12 +192,21 @@ def test_a_spool_file_that_cannot_be_read_is_set_aside(tmp_path: Path) -> None:
     made = polls(FakeServer(1), 2)
     spool.append([made[0]])
     spool.append([made[1]])
+    spool.close()
     first = min(tmp_path.glob("*.polls"))
     first.write_bytes(b'{"half')
     (tmp_path / "000000000009-1.part").write_bytes(b"x")
     again = Spool(tmp_path, 10**6)
-    assert again.oldest() == [made[1]]
-    assert [path.suffix for path in sorted(tmp_path.iterdir())] == [".unreadable", ".polls"]
+    assert batch(again) == [made[1]]
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == ["", ".unreadable"]
+
+
+def test_two_collectors_of_one_name_do_not_share_a_spool(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, 10**6)
+    with pytest.raises(SpoolTaken, match="COLLECTOR_NAME"):
+        Spool(tmp_path, 10**6)
+    spool.close()
+    Spool(tmp_path, 10**6).close()
 
 
 class Switched(Writer):
@@ -199,9 +217,62 @@ class Switched(Writer):
         self._there = engine
         self.away = False
 
-    def write(self, polls: object) -> int:
+    def write(self, polls: Iterable[Poll]) -> int:
         self._engine = create_engine("postgresql+psycopg2://u@127.0.0.1:1/none") if self.away else self._there
-        return super().write(polls)  # type: ignore[arg-type]
+        return super().write(polls)
+
+
+class FullDisk(Spool):
+    """A spool whose disk takes nothing while `full`."""
+
+    full = False
+
+    def append(self, polls: Sequence[Poll]) -> None:
+        if self.full:
+            raise OSError(28, "No space left on device")
+        super().append(polls)
+
+
+def test_polls_outlive_an_absent_database_and_a_full_disk(engine: Engine, tmp_path: Path) -> None:
+    writer, spool = Switched(engine), FullDisk(tmp_path, 10**7)
+    store = Store(writer, spool)
+    store.start()
+    writer.away = spool.full = True
+    made = polls(FakeServer(new_server(engine)), 5)
+    for poll in made:
+        store.put(poll)
+    eventually(lambda: store._trouble_since is not None)
+    writer.away = spool.full = False
+    eventually(lambda: one(engine, "SELECT count(*) FROM sample") == (5,))
+    store.stop(3)
+
+
+class Stuck(Writer):
+    """A writer whose database takes a batch and never answers until it is let go."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine, "a")
+        self.go = Event()
+
+    def write(self, polls: Iterable[Poll]) -> int:
+        self.go.wait(20)
+        return super().write(polls)
+
+
+def test_a_database_that_hangs_keeps_no_poll_in_memory_alone(engine: Engine, tmp_path: Path) -> None:
+    writer = Stuck(engine)
+    store = Store(writer, Spool(tmp_path, 10**7), stuck=0.1)
+    store.start()
+    made = polls(FakeServer(new_server(engine)), 6)
+    store.put(made[0])
+    eventually(lambda: store._writing_since is not None)
+    time.sleep(0.2)
+    for poll in made[1:]:
+        store.put(poll)
+    assert store.waiting == 5
+    writer.go.set()
+    eventually(lambda: one(engine, "SELECT count(*), sum(egress_bytes)::bigint FROM sample") == (6, 5_000))
+    store.stop(3)
 
 
 def test_polls_outlive_an_absent_database_and_are_stored_once(engine: Engine, tmp_path: Path) -> None:

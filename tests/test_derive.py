@@ -45,9 +45,12 @@ def test_a_new_process_with_a_higher_counter_is_still_a_restart() -> None:
     assert (grown.counts["egress_bytes"], grown.seconds) == (5_000, 10.0)
 
 
-def test_an_uptime_longer_than_the_interval_is_not_believed() -> None:
-    grown, _ = increase(baseline(0, 9_000, process="a"), baseline(15, 300, process="b"), 86_400.0)
-    assert (grown.seconds, grown.estimated) == (15.0, True)
+def test_a_process_older_than_the_last_look_counted_elsewhere_and_is_a_baseline_only() -> None:
+    """The url leads to another server now, which has run for a day: its bytes are not of these 15 seconds."""
+    grown, kept = increase(baseline(0, 9_000, process="a"), baseline(15, 10**15, process="b"), 86_400.0)
+    assert (grown.counts, grown.seconds, grown.restarted) == ({}, 0.0, True)
+    again, _ = increase(kept, baseline(30, 10**15 + 500, process="b"), 86_415.0)
+    assert again.counts == {"egress_bytes": 500}
 
 
 def test_a_reading_that_is_not_newer_adds_nothing() -> None:

@@ -12,8 +12,10 @@ from actions.add_server import add_server
 from actions.change_server import change_server, pause_server, retire_server
 from actions.import_servers import Report, import_servers
 from actions.server_form import KEEP
+from actions.try_connection import try_connection
 from cdn.errors import Changed, Forbidden, NoKey
 from cdn.model import LOCAL_ADMIN, Actor, Invalid
+from cdn.settings import load
 from db import fleet, live
 from db.engine import reading
 from db.secrets import new_key
@@ -175,3 +177,33 @@ def test_a_file_with_secrets_imports_nothing_without_a_key(engine: Engine) -> No
     with pytest.raises(NoKey):
         import_servers(engine, FILE, key="", by=LOCAL_ADMIN)
     assert stored(engine) == []
+
+
+def test_a_stored_secret_is_not_sent_to_another_place(engine: Engine) -> None:
+    fields = {**EDGE, "user": "monitor", "password": "s3cret"}
+    server_id = add_server(engine, fields, key=KEY, by=LOCAL_ADMIN)
+    moved = {**fields, "url": "http://10.9.9.9:1985", "password": KEEP}
+    version = stored(engine)[0]["version"]
+    with pytest.raises(Invalid, match="enter it again"):
+        change_server(engine, server_id, version, moved, key=KEY, by=LOCAL_ADMIN)
+    with pytest.raises(Invalid, match="enter it again"):
+        try_connection(engine, moved, settings=load(secret_key=KEY), by=LOCAL_ADMIN, server_id=server_id)
+    assert stored(engine)[0]["url"] == EDGE["url"]
+
+
+def test_a_change_of_the_links_alone_is_a_change(engine: Engine) -> None:
+    for number in (1, 2):
+        add_server(engine, {**ORIGIN, "name": f"origin-{number}"}, key=KEY, by=LOCAL_ADMIN)
+    server_id = add_server(engine, EDGE, key=KEY, by=LOCAL_ADMIN)
+    version = stored(engine)[0]["version"]
+    change_server(engine, server_id, version, {**EDGE, "origins": ["origin-1"]}, key=KEY, by=LOCAL_ADMIN)
+    with pytest.raises(Changed):
+        change_server(engine, server_id, version, {**EDGE, "origins": ["origin-2"]}, key=KEY, by=LOCAL_ADMIN)
+
+
+def test_a_server_of_a_kind_we_do_not_know_does_not_keep_us_from_the_others(engine: Engine) -> None:
+    add_server(engine, EDGE, key=KEY, by=LOCAL_ADMIN)
+    add_server(engine, {**EDGE, "name": "edge-2"}, key=KEY, by=LOCAL_ADMIN)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE server SET kind = 'newer' WHERE name = 'edge-2'"))
+    assert [target.name for target in targets(engine)] == ["edge-1"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 
@@ -11,9 +13,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 
+from cdn.clock import utc_now
 from cdn.model import Kind, Poll, Role
 from collector.writer import Writer
-from db import partitions
+from db import partitions, samples
 from db.engine import Unavailable
 from db.fleet import Draft, add
 from tests.readings import START, FakeServer, moment
@@ -24,7 +27,9 @@ _names = count(1)
 def new_server(engine: Engine) -> int:
     with Session(engine) as session, session.begin():
         draft = Draft(f"edge-{next(_names)}", Kind.SRS, "http://127.0.0.1:1985", Role.EDGE, region="West")
-        return add(session, draft, "").id
+        server = add(session, draft, "")
+        session.flush()
+        return server.id
 
 
 @pytest.fixture
@@ -344,3 +349,62 @@ def test_dropping_a_partition_waits_for_no_reader_and_blocks_no_writer(engine: E
         assert writer.write([server.poll()]) == 1
     report = partitions.maintain(engine, START + timedelta(days=100), keep)
     assert partitions.name_of("sample", START.date()) in report.dropped
+
+
+def test_a_poll_from_the_future_does_not_hide_those_that_follow(engine: Engine, writer: Writer) -> None:
+    server = FakeServer(new_server(engine))
+    server.seconds = (utc_now() - START).total_seconds() - 60
+    writer.write([server.poll()])
+    ahead = replace(server.poll(), at=utc_now() + timedelta(days=2))
+    writer.write([ahead])
+    for _ in range(3):
+        time.sleep(0.02)
+        server.egress += 100
+        server.stepped_at += 1
+        writer.write([replace(server.poll(), at=utc_now())])
+    assert one(engine, "SELECT sum(egress_bytes)::bigint, max(at) <= now() FROM sample") == (300, True)
+
+
+def test_another_server_behind_a_changed_url_begins_with_a_baseline(engine: Engine, writer: Writer) -> None:
+    server = FakeServer(new_server(engine), has_clock=False)
+    server.streams = {"/live/a": 50}
+    writer.write([server.poll()])
+    server.grow(15, 1_000)
+    writer.write([server.poll()])
+    server.grow(15, 10**15)
+    writer.write([replace(server.poll(), url="http://10.0.0.2:1985")])
+    server.grow(15, 70)
+    writer.write([replace(server.poll(), url="http://10.0.0.2:1985")])
+    assert one(engine, "SELECT sum(egress_bytes)::bigint FROM sample") == (1_070,)
+    assert one(engine, "SELECT pending_egress_bytes FROM stream_status") == (1_070,)
+
+
+def test_figures_that_stand_still_for_long_are_no_rate_any_more(engine: Engine, writer: Writer) -> None:
+    server = FakeServer(new_server(engine))
+    writer.write([server.poll()])
+    server.grow(15, 30_000)
+    writer.write([server.poll()])
+    for _ in range(4):
+        server.wait(15)
+        writer.write([server.poll()])
+    assert one(engine, "SELECT egress_bytes, counted_seconds, viewers FROM server_status") == (None, None, 7.0)
+
+
+def test_streams_long_gone_are_forgotten(engine: Engine, writer: Writer) -> None:
+    server = FakeServer(new_server(engine))
+    for number in range(8):
+        server.streams = {f"/live/{number}-{name}": 0 for name in range(20)}
+        server.grow(1_200, 0)
+        writer.write([server.poll()])
+    assert len(writer._states[server.server_id].streams) <= 5 * 20
+    with engine.begin() as connection:
+        assert samples.forget_gone_streams(connection, moment(server.seconds)) == 120
+        assert samples.forget_gone_streams(connection, moment(server.seconds)) == 0
+
+
+def test_a_partition_that_went_away_meanwhile_is_made_again(engine: Engine, writer: Writer, server: FakeServer) -> None:
+    writer.write([server.poll()])
+    with engine.begin() as connection:
+        connection.execute(text(f"DROP TABLE {partitions.name_of('sample', START.date())}"))
+    server.grow(15, 100)
+    assert writer.write([server.poll()]) == 1

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from alembic import context
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
 import db.measurements  # noqa: F401  (fills Base.metadata)
@@ -24,6 +24,13 @@ def wanted(_object: Any, name: str | None, kind: str, _reflected: bool, _other: 
     return True
 
 
+def _lock_measurements(connection: Connection) -> None:
+    """Take the collector's tables in the order its writer takes them, so that neither ends in a deadlock."""
+    for table in ("server_status", "sample", "stream_status", "stream_sample", "traffic_1m"):
+        if connection.scalar(text("SELECT to_regclass(:table)"), {"table": table}) is not None:
+            connection.execute(text(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
+
+
 def run() -> None:
     """Migrate online. Waits up to a minute for a lock that another migration or a reader holds."""
     engine = create_engine(
@@ -32,6 +39,7 @@ def run() -> None:
     with engine.begin() as connection:
         connection.execute(text(lock_statement()))
         connection.execute(text("SET LOCAL lock_timeout = '60s'"))
+        _lock_measurements(connection)
         context.configure(
             connection=connection, target_metadata=Base.metadata, include_object=wanted, compare_server_default=True
         )

@@ -190,6 +190,7 @@ def upgrade() -> None:
         sa.Column("software", sa.Text(), nullable=True),
         sa.Column("notes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("collector", sa.Text(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
         sa.Column("counted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("process", sa.Text(), nullable=True),
         sa.Column("clock", sa.Double(), nullable=True),
