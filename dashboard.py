@@ -10,8 +10,11 @@ import streamlit as st
 from cdn.settings import settings
 from web.brand import logo
 
+# Pages that show what is so now, again and again.
+REFRESHING = ("Overview", "Server")
+
 if __name__ == "__main__":
-    from ui import links, theme
+    from ui import filters, links, theme
 
     theme.wear(logo(settings().brand_color))
     page = st.navigation(
@@ -28,6 +31,8 @@ if __name__ == "__main__":
         [("Overview", links.OVERVIEW, "space_dashboard"), ("Fleet", links.FLEET, "lan")],
         current=page.title,
     )
+    if page.title in REFRESHING:
+        filters.choose_refresh()
     page.run()
 else:
     from starlette.middleware import Middleware

@@ -40,18 +40,20 @@ def main() -> int:
         return 1
 
 
-def _engine(config: Settings, stop: threading.Event | None = None) -> Engine:
+def _engine(config: Settings) -> Engine:
     engine = engines.shared()
-    engines.wait_until_up(engine, wait=config.database_wait, stop=stop)
+    engines.wait_until_up(engine, wait=config.database_wait)
     migrate.require_newest(engine)
     return engine
 
 
 def _run(config: Settings) -> int:
+    engine = _engine(config)
+    # Until here a signal simply ends us: nothing was seen yet.
     ended = threading.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: ended.set())
-    daemon = Daemon(config, _engine(config, ended))
+    daemon = Daemon(config, engine)
     daemon.start()
     ended.wait()
     daemon.stop()

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from threading import Event
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
@@ -107,11 +106,8 @@ def shared() -> Engine:
     )
 
 
-def wait_until_up(engine: Engine, *, wait: float, stop: Event | None = None) -> None:
-    """Return once the database answers. Raises Unavailable after `wait` seconds, or at once where waiting is vain.
-
-    stop: ends the waiting early, also with Unavailable.
-    """
+def wait_until_up(engine: Engine, *, wait: float) -> None:
+    """Return once the database answers. Raises Unavailable after `wait` seconds, or at once where waiting is vain."""
     deadline = time.monotonic() + wait
     pause = 0.2
     while True:
@@ -121,13 +117,9 @@ def wait_until_up(engine: Engine, *, wait: float, stop: Event | None = None) -> 
             return
         except OperationalError as error:
             words = plain(error)
-            over = time.monotonic() + pause > deadline or any(sign in words for sign in HOPELESS)
-            if over or (stop is not None and stop.is_set()):
+            if time.monotonic() + pause > deadline or any(sign in words for sign in HOPELESS):
                 raise Unavailable(f"the database at {where(engine)} does not answer: {words}") from None
-            if stop is None:
-                time.sleep(pause)
-            else:
-                stop.wait(pause)
+            time.sleep(pause)
             pause = min(pause * 2, 3.0)
 
 

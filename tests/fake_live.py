@@ -18,13 +18,25 @@ from sqlalchemy import Engine
 import db.engine
 import db.live
 import db.server
+from cdn.clock import utc_now
+from cdn.errors import Unavailable
 from cdn.health import server_state
 from cdn.metrics import GAUGES
-from db.engine import Unavailable
 
 STATES = ("calm", "problems", "blind", "empty", "away", "many", "hostile", "one", "waiting", "all_down")
-REGIONS = {"Europe West": ("fra", "ams", "par"), "Europe East": ("waw",), "North America": ("nyc", "chi"), "Asia": ("sin",)}
+REGIONS = {
+    "Europe West": ("fra", "ams", "par"),
+    "Europe East": ("waw",),
+    "North America": ("nyc", "chi"),
+    "Asia": ("sin",),
+}
 INTERVAL = 15.0
+# When the collector of the state "blind" fell silent.
+BLIND_SINCE = utc_now() - timedelta(minutes=6)
+STREAM_COLUMNS = [
+    *("url", "vhost", "app", "name", "publishing", "viewers", "egress_bps", "ingress_bps", "frame_rate"),
+    *("video", "audio", "width", "height", "at", "gone_at", "gone"),
+]
 HOSTILE = (
     '<img src=x onerror="document.title=1">',
     "{name} %s $x",
@@ -71,6 +83,7 @@ def _row(place: int, name: str, kind: str, role: str, region: str, now: datetime
         "connect_seconds": 0.004,
         "first_byte_seconds": 0.02,
         "response_seconds": 0.021 + 0.002 * (place % 9),
+        **dict.fromkeys(db.live.RATES, math.nan),
         "egress_bps": full * 6.4e9 * (1 if edge else 0.1) if srs else math.nan,
         "ingress_bps": full * 6.4e7 if srs else math.nan,
         "requests_per_second": math.nan if srs else 212.5,
@@ -97,7 +110,8 @@ def _row(place: int, name: str, kind: str, role: str, region: str, now: datetime
             "process_uptime": 912_345.0,
         }
     else:
-        row |= {"connections": 812.0, "idle_connections": 700.0, "reading_connections": 2.0, "writing_connections": 110.0}
+        row |= {"connections": 812.0, "idle_connections": 700.0}
+        row |= {"reading_connections": 2.0, "writing_connections": 110.0}
     return row
 
 
@@ -107,8 +121,9 @@ def _names(state: str) -> list[tuple[str, str, str, str]]:
     if state == "one":
         return [("edge-fra-1", "srs", "edge", "Europe West")]
     if state == "many":
+        regions = tuple(REGIONS)
         return [
-            (f"edge-{place:04}", "srs" if place % 5 else "nginx", "edge", tuple(REGIONS)[place % 4]) for place in range(1_000)
+            (f"edge-{place:04}", "srs" if place % 5 else "nginx", "edge", regions[place % 4]) for place in range(1_000)
         ]
     if state == "hostile":
         return [(name, "srs", "edge", HOSTILE[(place + 1) % 4]) for place, name in enumerate(HOSTILE)]
@@ -121,9 +136,10 @@ def _names(state: str) -> list[tuple[str, str, str, str]]:
 
 def fleet(state: str, now: datetime) -> pd.DataFrame:
     """As db.live.fleet."""
-    rows = [_row(place, *name, now) for place, name in enumerate(_names(state))]
+    seen = min(now, BLIND_SINCE) if state == "blind" else now
+    rows = [_row(place, *name, seen) for place, name in enumerate(_names(state))]
     for place, row in enumerate(rows):
-        _trouble(row, place, state, now)
+        _trouble(row, place, state, seen)
     found = pd.DataFrame(rows, columns=list(_row(0, "x", "srs", "edge", "", now)))
     for name in ("at", "good_at", "state_since"):
         found[name] = pd.to_datetime(found[name], utc=True).astype("datetime64[us, UTC]")
@@ -155,8 +171,6 @@ def _down(row: dict[str, Any], now: datetime, minutes: float, reason: str, detai
 
 def _trouble(row: dict[str, Any], place: int, state: str, now: datetime) -> None:
     lost = "GET http://127.0.0.4:1985/api/v1/summaries: no connection within 3 s"
-    if state == "blind":
-        row |= {"at": row["at"] - timedelta(minutes=6), "good_at": row["good_at"] - timedelta(minutes=6)}
     if state == "waiting":
         row |= {"at": None, "good_at": None, "state_since": None, "up": None, "fullness": math.nan}
     if state == "all_down":
@@ -179,7 +193,7 @@ def freshness(state: str, now: datetime) -> pd.DataFrame:
     """As db.live.freshness."""
     found = fleet(state, now)
     silent = state == "blind"
-    sign = now - timedelta(minutes=6 if silent else 0, seconds=4)
+    sign = BLIND_SINCE if silent else now - timedelta(seconds=4)
     row = {
         "newest_at": found["at"].max() if len(found) else pd.NaT,
         "interval": INTERVAL,
@@ -231,7 +245,9 @@ def traffic(state: str, now: datetime, window: str) -> pd.DataFrame:
     end = now.replace(second=0, microsecond=0)
     for minute in range(-60, 0):
         at = end + timedelta(minutes=minute)
-        if -25 <= minute < -20 or (state == "blind" and minute >= -6) or state in ("waiting", "empty"):
+        if state == "blind" and at > BLIND_SINCE:
+            continue
+        if -25 <= minute < -20 or state in ("waiting", "empty"):
             continue
         for place, (region, group) in enumerate(found.groupby("region", sort=False)):
             share = 1 + 0.0016 * minute + 0.02 * math.sin(minute / 3 + place)
@@ -257,7 +273,8 @@ def server_history(state: str, now: datetime, server_id: int, window: str) -> pd
     grid = pd.date_range(now - length, periods=240, freq=length / 240, unit="us")
     found = fleet(state, now)
     row = found[found["id"] == server_id].iloc[0]
-    share = np.array([_wave(at.to_pydatetime()) / _wave(now) for at in grid]) * (1 + 0.02 * np.sin(np.arange(240) / 2.0))
+    breath = np.array([_wave(at.to_pydatetime()) / _wave(now) for at in grid])
+    share = breath * (1 + 0.02 * np.sin(np.arange(240) / 2.0))
     up = np.ones(240)
     up[70:78] = 0
     up[120:130] = np.nan
@@ -275,7 +292,7 @@ def server_streams(state: str, now: datetime, server_id: int) -> pd.DataFrame:
     """As db.server.server_streams."""
     found = fleet(state, now)
     row = found[found["id"] == server_id].iloc[0]
-    names = HOSTILE if state == "hostile" else ("sport-1", "news", "movies", "kids", "docu", "music")
+    names: tuple[str, ...] = HOSTILE if state == "hostile" else ("sport-1", "news", "movies", "kids", "docu", "music")
     if row["kind"] != "srs":
         names = ()
     rows = [
@@ -299,10 +316,7 @@ def server_streams(state: str, now: datetime, server_id: int) -> pd.DataFrame:
         }
         for place, name in enumerate(names)
     ]
-    columns = (
-        "url vhost app name publishing viewers egress_bps ingress_bps frame_rate video audio width height at gone_at gone"
-    ).split()
-    frame = pd.DataFrame(rows, columns=columns)
+    frame = pd.DataFrame(rows, columns=STREAM_COLUMNS)
     for name in ("at", "gone_at"):
         frame[name] = pd.to_datetime(frame[name], utc=True).astype("datetime64[us, UTC]")
     return frame

@@ -14,7 +14,9 @@ from ui.numbers import count, known, percent
 from ui.sparkline import sparkline
 
 
-def card(key: str, title: str = "", note: object = "", height: Literal["content", "stretch"] = "content") -> DeltaGenerator:
+def card(
+    key: str, title: str = "", note: object = "", height: Literal["content", "stretch"] = "content"
+) -> DeltaGenerator:
     """A framed container with a title, and a quiet note at its right."""
     framed = st.container(border=True, key=f"card-{key}", height=height, gap="xsmall")
     if title:

@@ -49,14 +49,27 @@ function dressed(plot, text) {
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family, color: muted, size: small ? 14 : 12.5 },
-    hoverlabel: { bgcolor: card, bordercolor: grid, font: { color: ink, family, size: 14 } },
+    hoverlabel: { bgcolor: card, bordercolor: grid, namelength: 40, font: { color: ink, family, size: 14 } },
   });
   // On a touch screen a finger scrolls the page; it does not draw a zoom.
   if (touch) layout.dragmode = false;
   for (const axis of Object.keys(layout).filter((name) => /^[xy]axis/.test(name))) {
     layout[axis] = { ...layout[axis], color: muted, gridcolor: grid, linecolor: grid, tickfont: { size: small ? 14 : 12 } };
   }
+  if (small) layout.xaxis.nticks = 5;
   return spec;
+}
+
+// Names come escaped, for Plotly reads markup in them; the table shows them as text.
+const plain = (name) => name.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
+
+// Time moves on, and Plotly forgets a zoom as soon as the window it was given is another. The node remembers
+// the window it was given last: where it shows something else, somebody zoomed.
+function keepZoom(plot, layout) {
+  const shown = plot.layout?.xaxis?.range;
+  const zoomed = plot.whole && shown && (shown[0] !== plot.whole[0] || shown[1] !== plot.whole[1]);
+  plot.whole = [...layout.xaxis.range];
+  if (zoomed) layout.xaxis.range = [...shown];
 }
 
 // Rows of the table: one a moment, one column a name; pieces of a broken line come together again.
@@ -86,7 +99,7 @@ function tabulate(plot, box, unit) {
   const table = document.createElement("table");
   table.className = "tb";
   const head = table.createTHead().insertRow();
-  head.append(cell("th", "Time"), ...names.map((name) => cell("th", unit ? `${name}, ${unit}` : name, true)));
+  head.append(cell("th", "Time"), ...names.map((name) => cell("th", unit ? `${plain(name)}, ${unit}` : plain(name), true)));
   const body = table.createTBody();
   for (const [at, values] of moments) {
     const row = body.insertRow();
@@ -111,7 +124,11 @@ export default function ({ parentElement, data }) {
     const library = await plotly(data.library);
     if (gone) return;
     const spec = dressed(plot, data.figure);
-    await library.react(plot, spec.data, spec.layout, { displayModeBar: false, responsive: true, doubleClick: "reset" });
+    keepZoom(plot, spec.layout);
+    await library.react(plot, spec.data, spec.layout, { displayModeBar: false, responsive: true, doubleClick: false });
+    // A double click shows the whole window again, as it is now and not as it was first drawn.
+    plot.removeAllListeners("plotly_doubleclick");
+    plot.on("plotly_doubleclick", () => library.relayout(plot, { "xaxis.range": [...plot.whole] }));
     if (details.open) tabulate(plot, box, data.unit);
   };
   draw().catch((error) => console.warn(error.message));

@@ -13,7 +13,10 @@ import streamlit.components.v2 as components
 
 # Served from the installed package by our own route, under a name that changes with the version.
 LIBRARY = f"assets/plotly.min.js?v={plotly.__version__}"
-_HTML = '<div class="cx"></div><details class="cx-t"><summary>Numbers as a table</summary><div class="cx-s" tabindex="0"></div></details>'
+_HTML = """
+<div class="cx"></div>
+<details class="cx-t"><summary>Numbers as a table</summary><div class="cx-s" tabindex="0"></div></details>
+"""
 
 _component = components.component(
     "chart",

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import datetime, timedelta, tzinfo
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,15 @@ import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
+from ui.html import plain
+
 Floats = npt.NDArray[np.float32]
 
 SERIES_COLOURS = 6
 OTHER = "Other regions"
 LIMIT_SHOWN_FROM = 0.4
+# Diameter of a value that stands alone between gaps.
+LONE_POINT = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +42,17 @@ def role(place: int) -> str:
     return f"s{min(place, SERIES_COLOURS - 1)}"
 
 
-def by_region(traffic: pd.DataFrame, column: str, size: float) -> pd.DataFrame:
-    """`column` of db.live.traffic as one column a region, one row a minute, divided by `size`.
+def minutes(until: datetime, length: timedelta) -> pd.DatetimeIndex:
+    """The minutes (their beginnings) of the `length` of time before the minute that `until` is in."""
+    end = pd.Timestamp(until).floor("min")
+    return pd.date_range(end - length, end, freq="min", inclusive="left", unit="us")
+
+
+def by_region(traffic: pd.DataFrame, column: str, size: float, span: pd.DatetimeIndex) -> pd.DataFrame:
+    """`column` of db.live.traffic as one column a region, divided by `size`, one row for each minute of `span`.
 
     The largest region is first; beyond six the smaller ones are "Other regions". Minutes nobody saw are rows of NaN.
+    Empty where no region has any value.
     """
     if traffic.empty:
         return pd.DataFrame()
@@ -48,27 +60,33 @@ def by_region(traffic: pd.DataFrame, column: str, size: float) -> pd.DataFrame:
     wide = wide.dropna(axis="columns", how="all")
     wide = wide[wide.mean().sort_values(ascending=False, kind="stable").index]
     if wide.shape[1] > SERIES_COLOURS:
-        kept, rest = wide.iloc[:, : SERIES_COLOURS - 1], wide.iloc[:, SERIES_COLOURS - 1 :]
-        wide = kept.assign(**{OTHER: rest.sum(axis="columns", min_count=1)})
-    return wide.reindex(pd.date_range(wide.index.min(), wide.index.max(), freq="min", unit="us"))
+        # Somebody may have called a region like that.
+        kept = [name for name in wide.columns if name != OTHER][: SERIES_COLOURS - 1]
+        rest = wide.drop(columns=kept).sum(axis="columns", min_count=1)
+        wide = wide[kept].assign(**{OTHER: rest})
+    return wide.reindex(span)
 
 
 def stacked_area(wide: pd.DataFrame, zone: tzinfo, height: int) -> go.Figure:
-    """The columns of `wide` (see `by_region`) on top of each other.
+    """The columns of `wide` (see `by_region`) on top of each other, over its whole span of time.
 
     Plotly would draw a stack straight across a gap, so each unbroken piece is a stack of its own.
     """
     figure = go.Figure(layout=_layout(height))
+    step = _step(wide.index)
+    figure.update_xaxes(range=_range(wide.index, step, zone))
     for piece, (start, end) in enumerate(_pieces(wide.notna().any(axis="columns").to_numpy(dtype=bool))):
         part = wide.iloc[start:end]
         for place, name in enumerate(wide.columns):
             figure.add_scatter(
-                name=str(name) or "No region",
+                name=_label(name) if name else "No region",
                 x0=_local(part.index[0], zone),
-                dx=_step(wide.index),
+                dx=step,
                 y=part[name].to_numpy(dtype=np.float32),
                 stackgroup=f"piece{piece}",
-                mode="lines",
+                # A line of one point would not be seen.
+                mode="lines" if len(part) > 1 else "markers",
+                marker={"size": LONE_POINT},
                 line={"width": 1, "color": f"var(--{role(place)})"},
                 hovertemplate="%{y:,.1f}",
             )
@@ -101,20 +119,20 @@ def lines(
         pieces = list(_pieces(~np.isnan(values))) if filled else [(0, len(values))]
         for start, end in pieces:
             figure.add_scatter(
-                name=line.name,
+                name=_label(line.name),
                 x0=_local(history["at"].iloc[start], zone),
                 dx=step,
                 y=values[start:end],
-                mode="lines",
+                mode="lines+markers" if _lone(values[start:end]).any() else "lines",
+                marker={"size": np.where(_lone(values[start:end]), LONE_POINT, 0).astype(np.uint8)},
                 connectgaps=False,
                 fill="tozeroy" if filled else None,
                 line={"width": 1.5, "color": f"var(--{role(place)})", "dash": "dot" if line.dotted else "solid"},
                 hovertemplate=f"%{{y:,.{digits}f}}",
             )
-    first, last = history["at"].iloc[0], history["at"].iloc[-1] + pd.Timedelta(milliseconds=step)
     # The axis shows the whole window, also where its edges are gaps.
     figure.update_layout(shapes=[_band(*span, zone) for span in outages(history)])
-    figure.update_xaxes(range=[_local(first, zone), _local(last, zone)])
+    figure.update_xaxes(range=_range(history["at"], step, zone))
     highest = max(float(history[line.column].max()) for line in shown) / size
     if limit is not None and highest >= LIMIT_SHOWN_FROM * limit[0]:
         figure.add_hline(
@@ -155,6 +173,23 @@ def _pieces(present: npt.NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
     edges = np.flatnonzero(np.diff(np.concatenate(([False], present, [False])).astype(np.int8)))
     for start, end in zip(edges[::2], edges[1::2], strict=True):
         yield int(start), int(end)
+
+
+def _lone(values: Floats) -> npt.NDArray[np.bool_]:
+    """True for values with a gap on both sides: a line would not show them."""
+    absent = np.concatenate(([True], np.isnan(values), [True]))
+    return ~absent[1:-1] & absent[:-2] & absent[2:]
+
+
+def _range(times: pd.Series | pd.Index, step: float, zone: tzinfo) -> list[str]:
+    """Beginning of the first and end of the last step, for the axis."""
+    moments = pd.DatetimeIndex(times)
+    return [_local(moments[0], zone), _local(moments[-1] + pd.Timedelta(milliseconds=step), zone)]
+
+
+def _label(name: object) -> str:
+    """A name as Plotly shows it letter by letter: it reads markup in names."""
+    return escape(plain(name), quote=False)
 
 
 def _step(times: pd.Series | pd.Index) -> float:

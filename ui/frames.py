@@ -1,8 +1,9 @@
 """What pages read, cached for all viewers together: the only st.cache_data of the program.
 
 A question is asked of the database once in `FRESH` seconds, however many people look. "Now" is no
-argument of a cached function, or nothing would ever be found in the cache. Answers are DataFrames only.
-Everything raises db.engine.Unavailable while the database is away.
+argument of a cached function, or nothing would ever be found in the cache; `at` is given only where time
+stands still, since the last poll of a silent collector. Answers are DataFrames only.
+Everything raises cdn.errors.Unavailable while the database is away.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ import db.fleet
 import db.live
 import db.server
 from cdn.clock import utc_now
+from cdn.errors import Unavailable
 from cdn.settings import settings
 from db.engine import Engine
 
 FRESH = 4.0
+Draft = db.fleet.Draft
 Stored = db.fleet.Stored
 
 
@@ -36,47 +39,46 @@ def stored(name: str) -> Stored | None:
     return db.fleet.stored(engine(), name)
 
 
-
 @st.cache_data(ttl=FRESH, show_spinner=False)
-def fleet() -> pd.DataFrame:
-    """See db.live.fleet."""
-    return db.live.fleet(db.engine.shared(), utc_now(), settings().poll_interval)
+def fleet(at: datetime | None = None) -> pd.DataFrame:
+    """See db.live.fleet; at: as it looked then (None: now)."""
+    return db.live.fleet(engine(), at or utc_now(), settings().poll_interval)
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False)
 def freshness() -> pd.DataFrame:
     """See db.live.freshness."""
-    return db.live.freshness(db.engine.shared(), utc_now(), settings().poll_interval)
+    return db.live.freshness(engine(), utc_now(), settings().poll_interval)
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False)
-def summary() -> pd.DataFrame:
-    """See db.live.summary."""
-    return db.live.summary(db.engine.shared(), utc_now(), settings().poll_interval)
+def summary(at: datetime | None = None) -> pd.DataFrame:
+    """See db.live.summary; at: as it was then (None: now)."""
+    return db.live.summary(engine(), at or utc_now(), settings().poll_interval)
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False)
-def traffic(window: str) -> pd.DataFrame:
-    """See db.live.traffic."""
-    return db.live.traffic(db.engine.shared(), utc_now(), window)
+def traffic(window: str, at: datetime | None = None) -> pd.DataFrame:
+    """See db.live.traffic; at: end of the window (None: now)."""
+    return db.live.traffic(engine(), at or utc_now(), window)
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False, max_entries=500)
 def server_history(server_id: int, window: str) -> pd.DataFrame:
     """See db.server.server_history."""
-    return db.server.server_history(db.engine.shared(), utc_now(), server_id, window)
+    return db.server.server_history(engine(), utc_now(), server_id, window)
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False, max_entries=500)
 def server_streams(server_id: int) -> pd.DataFrame:
     """See db.server.server_streams."""
-    return db.server.server_streams(db.engine.shared(), utc_now(), server_id)
+    return db.server.server_streams(engine(), utc_now(), server_id)
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False, max_entries=500)
 def state_changes(server_id: int) -> pd.DataFrame:
     """See db.server.state_changes."""
-    return db.server.state_changes(db.engine.shared(), utc_now(), server_id)
+    return db.server.state_changes(engine(), utc_now(), server_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +95,15 @@ _last: dict[str, Seen] = {}
 LAST_PAGES = 200
 
 
-def latest(page: str, reads: dict[str, Callable[[], pd.DataFrame]]) -> Seen:
-    """The answers to `reads`; while the database is away, what `page` saw last, and why it is old.
+def latest(page: str, read: Callable[[], dict[str, pd.DataFrame]]) -> Seen:
+    """What `read` brings; while the database is away, what `page` saw last, and why it is old.
 
     Never raises Unavailable: `frames` is empty where nothing was ever read.
     """
     moment = utc_now()
     try:
-        seen = Seen({name: read() for name, read in reads.items()}, moment)
-    except db.engine.Unavailable as error:
+        seen = Seen(read(), moment)
+    except Unavailable as error:
         before = _last.get(page)
         return Seen(before.frames if before else {}, before.at if before else moment, str(error))
     _last.pop(page, None)

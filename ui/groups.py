@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
+from cdn.model import Role
 from ui import numbers
 from ui.figures import Line
 from ui.numbers import Scale
@@ -46,6 +47,7 @@ _PERCENT = Scale("%", 0.01)
 GROUPS: tuple[Group, ...] = (
     Group("sent", "Traffic sent", "", (Line("egress_bps", "Sent"),), numbers.rate, filled=True),
     Group("received", "Traffic received", "", (Line("ingress_bps", "Received"),), numbers.rate, filled=True),
+    Group("origin", "Traffic from its origin", "", (Line("origin_bps", "From its origin"),), numbers.rate, filled=True),
     Group("viewers", "Viewers", "people", (Line("viewers", "Viewers"),), numbers.count, _ONE, 0, filled=True),
     Group("streams", "Streams on air", "streams", (Line("live_streams", "Streams"),), numbers.count, _ONE, 0),
     Group(
@@ -112,8 +114,63 @@ GROUPS: tuple[Group, ...] = (
         numbers.per_second,
         _ONE,
     ),
-    Group("response", "Response time", "ms", (Line(RESPONSE, "Response time"),), numbers.duration, Scale("ms", 0.001), 0),
+    Group(
+        "answers",
+        "Answers",
+        "per second",
+        (
+            Line("responses_2xx_per_second", "2xx success"),
+            Line("responses_3xx_per_second", "3xx elsewhere, unchanged"),
+            Line("responses_4xx_per_second", "4xx refused, not found"),
+            Line("responses_5xx_per_second", "5xx server errors"),
+            Line("responses_1xx_per_second", "1xx informational"),
+        ),
+        numbers.per_second,
+        _ONE,
+    ),
+    Group(
+        "cache",
+        "Cache",
+        "per second",
+        (
+            Line("cache_hit_per_second", "Hits"),
+            Line("cache_miss_per_second", "Misses"),
+            Line("cache_bypass_per_second", "Passed by"),
+            Line("cache_scarce_per_second", "Asked for too rarely to keep"),
+        ),
+        numbers.per_second,
+        _ONE,
+    ),
+    Group(
+        "aged",
+        "Cache, past its time",
+        "per second",
+        (
+            Line("cache_expired_per_second", "Fetched again"),
+            Line("cache_revalidated_per_second", "Confirmed by the origin"),
+            Line("cache_updating_per_second", "Stale, being fetched again"),
+            Line("cache_stale_per_second", "Stale, origin not answering"),
+        ),
+        numbers.per_second,
+        _ONE,
+    ),
+    Group("stored", "Cache in use", "GB", (Line("cache_bytes", "In use"),), numbers.volume, Scale("GB", 1e9)),
+    Group(
+        "origins", "Origins down, as it sees them", "origins", (Line("origins_down", "Down"),), numbers.count, _ONE, 0
+    ),
+    Group(
+        "response", "Response time", "ms", (Line(RESPONSE, "Response time"),), numbers.duration, Scale("ms", 0.001), 0
+    ),
     Group(
         "uptime", "Running for", "hours", (Line("process_uptime", "Running for"),), numbers.age, Scale("hours", 3_600.0)
     ),
 )
+
+
+def groups_of(role: str) -> tuple[Group, ...]:
+    """The charts of a server of that role. Most of an origin's clients are own edges that pull from it, no viewers."""
+    return tuple(_clients(group) if role == Role.ORIGIN and group.key == "viewers" else group for group in GROUPS)
+
+
+def _clients(group: Group) -> Group:
+    return replace(group, title="Clients, own edges included", unit="clients", lines=(Line("viewers", "Clients"),))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from html import escape
 from typing import LiteralString
 
 # Control characters, and those that turn the direction of the text around them.
 _UNSEEN = dict.fromkeys((*range(32), *range(127, 160), 8232, 8233, *range(8234, 8239), *range(8294, 8298)), "�")
+# Every mark that means something somewhere in Markdown: a backslash before any of them takes the meaning away.
+_MARKS = re.compile(r"[!-/:-@\[-`{-~]")
 
 
 class Html(str):
@@ -20,7 +23,17 @@ def esc(value: object) -> Html:
     """`value` as harmless markup: Html stays as it is, everything else is shown letter by letter."""
     if isinstance(value, Html):
         return value
-    return Html(escape(str(value).translate(_UNSEEN), quote=True))
+    return Html(escape(plain(value), quote=True))
+
+
+def plain(value: object) -> str:
+    """`value` as text without characters that are not seen or turn the text around them."""
+    return str(value).translate(_UNSEEN)
+
+
+def markdown(text: object) -> str:
+    """`text` for the places where Streamlit reads Markdown (a toast), shown letter by letter."""
+    return _MARKS.sub(r"\\\g<0>", plain(text))
 
 
 def fill(template: LiteralString, **data: object) -> Html:

@@ -32,10 +32,8 @@ def empty(symbol: str, title: object, text: object, tone: str = "") -> Html:
 
 def steps(items: Iterable[tuple[str, object]]) -> Html:
     """What to do, one after the other: title and sentence of each step."""
-    return fill(
-        '<ol class="steps">{items}</ol>',
-        items=join(fill("<li><div><b>{title}</b><p>{text}</p></div></li>", title=title, text=text) for title, text in items),
-    )
+    shown = (fill("<li><div><b>{title}</b><p>{text}</p></div></li>", title=title, text=text) for title, text in items)
+    return fill('<ol class="steps">{items}</ol>', items=join(shown))
 
 
 def paragraphs(*texts: object) -> Html:

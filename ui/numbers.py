@@ -15,6 +15,7 @@ import pandas as pd
 from cdn.units import DAY, MINUTE
 
 DASH = "–"
+LARGEST = 1e24
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -37,8 +38,8 @@ def missing(value: Any) -> bool:
 
 
 def known(value: Any) -> float | None:
-    """`value` as float; None where it is missing."""
-    return None if missing(value) else float(value)
+    """`value` as float; None where it is missing, or too large to be anything that was counted."""
+    return None if missing(value) or abs(value) > LARGEST else float(value)
 
 
 def rate_scale(values: Iterable[Any]) -> Scale:
@@ -63,7 +64,7 @@ def in_scale(value: Any, scale: Scale) -> str:
 def rate(bps: Any) -> str:
     """A rate in bit/s: "181.5 Gbit/s"."""
     scale = rate_scale([bps])
-    return DASH if missing(bps) else f"{in_scale(bps, scale)} {scale.word}"
+    return DASH if known(bps) is None else f"{in_scale(bps, scale)} {scale.word}"
 
 
 def volume(count_bytes: Any) -> str:
@@ -71,7 +72,8 @@ def volume(count_bytes: Any) -> str:
     number = known(count_bytes)
     if number is None:
         return DASH
-    fitting = [scale for scale in _VOLUMES if round(abs(number) / scale.size, 1) >= 1]
+    # The next unit begins where 1,000.0 of the one before would be written.
+    fitting = [scale for scale in _VOLUMES if round(abs(number) / scale.size * 1_000, 1) >= 1_000]
     scale = fitting[-1] if fitting else _VOLUMES[0]
     return f"{in_scale(number, scale)} {scale.word}"
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pandas as pd
 
 from cdn.health import State
+from cdn.model import KIND_LABELS, Kind, Role
 from ui import cards, numbers, tables, verdict
 from ui.figures import Line
 from ui.groups import RESPONSE, Group
@@ -53,7 +54,7 @@ def known_facts(row: Any, now: datetime, zone: tzinfo) -> list[tuple[str, object
         ("Role", str(row.role).capitalize()),
         ("Region", row.region),
         ("Provider", row.provider),
-        ("Software", row.software or {"srs": "SRS", "nginx": "NGINX"}.get(row.kind, row.kind)),
+        ("Software", row.software or KIND_LABELS[Kind(row.kind)]),
         ("Address", public_address(row.url)),
         ("Room", "" if numbers.missing(row.capacity_bps) else numbers.rate(row.capacity_bps)),
         ("Asked every", f"{row.interval:g} s"),
@@ -75,9 +76,7 @@ def moments(changes: pd.DataFrame, now: datetime, zone: tzinfo) -> Iterator[Mome
     for place, row in enumerate(changes.head(MOMENTS).itertuples()):
         lasted = numbers.age(row.lasted_seconds)
         tone, symbol, title, text = _told(row, place, oldest, lasted)
-        yield Moment(
-            numbers.when(row.at, now, zone), numbers.exact(row.at, zone), tone, symbol, title, text
-        )
+        yield Moment(numbers.when(row.at, now, zone), numbers.exact(row.at, zone), tone, symbol, title, text)
 
 
 def _told(row: Any, place: int, oldest: int, lasted: str) -> tuple[str, str, str, str]:
@@ -92,15 +91,17 @@ def _told(row: Any, place: int, oldest: int, lasted: str) -> tuple[str, str, str
     return "ok", "check", "Answers again", f"Fine for {lasted} now" if place == 0 else f"Fine for {lasted}"
 
 
-STREAM_COLUMNS = (
-    tables.Column("Stream"),
-    tables.Column("State"),
-    tables.Column("Viewers", number=True),
-    tables.Column("Sent, Mbit/s", number=True),
-    tables.Column("Received, Mbit/s", number=True),
-    tables.Column("Pictures/s", number=True),
-    tables.Column("Picture and sound"),
-)
+def stream_columns(role: str) -> list[tables.Column]:
+    """The columns of the streams on a server of that role: own edges are clients of an origin, not viewers."""
+    return [
+        tables.Column("Stream"),
+        tables.Column("State"),
+        tables.Column("Clients" if role == Role.ORIGIN else "Viewers", number=True),
+        tables.Column("Sent, Mbit/s", number=True),
+        tables.Column("Received, Mbit/s", number=True),
+        tables.Column("Pictures/s", number=True),
+        tables.Column("Picture and sound"),
+    ]
 
 
 def stream_rows(streams: pd.DataFrame, now: datetime, zone: tzinfo) -> Iterator[tables.Row]:

@@ -40,7 +40,7 @@ def sparkline(values: Sequence[float]) -> Html:
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDTH} {HEIGHT}' preserveAspectRatio='none'>"
         f"<style>{_STYLE}</style>{paths}</svg>"
     )
-    return fill('<img class="spark" alt="" src="data:image/svg+xml,{data}">', data=quote(picture, safe=" ='/:(){};,.@"))
+    return fill('<img class="spark" alt="" src="data:image/svg+xml,{data}">', data=quote(picture, safe=" =/:(){};,.@"))
 
 
 def bar(share: object, tone: str = "") -> Html:

@@ -36,5 +36,8 @@ PAGE_ICONS = {"bad": "error", "warn": "warning", "ok": "check_circle", "nodata":
 def chip(look: Look, words: str = "") -> Html:
     """A status in a table or beside a name."""
     return fill(
-        '<span class="chip {tone}">{icon}<span>{words}</span></span>', tone=look.tone, icon=icon(look.icon), words=words or look.word
+        '<span class="chip {tone}">{icon}<span>{words}</span></span>',
+        tone=look.tone,
+        icon=icon(look.icon),
+        words=words or look.word,
     )

@@ -78,5 +78,3 @@ def cell(text: str, why: str) -> Html:
 def under(text: object, small: object) -> Html:
     """A cell of two lines."""
     return fill("{text}<small>{small}</small>", text=text, small=small) if small else fill("{text}", text=text)
-
-

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from os.path import commonprefix
 
 from ui.html import NOTHING, Html, fill, icon, join
 from ui.links import server
@@ -40,7 +39,8 @@ def tiles(regions: Sequence[Region]) -> Html:
     few = sum(len(region.tiles) for region in regions) <= ALL_TILES
     fine = [region.name for region in regions if not _wanting(region.tiles)]
     folded = fill('<p class="more">Fine: {names}</p>', names=", ".join(fine)) if fine else NOTHING
-    return fill('<div class="tiles">{rows}{folded}</div>', rows=join(_region(row, few) for row in regions), folded=folded)
+    rows = join(_region(row, few) for row in regions)
+    return fill('<div class="tiles">{rows}{folded}</div>', rows=rows, folded=folded)
 
 
 def _region(region: Region, every: bool) -> Html:
@@ -66,7 +66,8 @@ def _tile(tile: Tile, skip: int) -> Html:
     spoken = f"{tile.name}: {look.word.lower()}" + ("" if full == DASH else f", {full} full")
     bar = fill('<i class="b" style="width:{w}%"></i>', w=round(100 * min(share, 1))) if share is not None else NOTHING
     return fill(
-        '<a class="tile {tone}" href="{href}" title="{spoken}" aria-label="{spoken}">{icon}<span>{name}</span>{bar}</a>',
+        '<a class="tile {tone}" href="{href}" title="{spoken}" aria-label="{spoken}">'
+        "{icon}<span>{name}</span>{bar}</a>",
         tone=look.tone,
         href=server(tile.name),
         spoken=spoken,
@@ -78,9 +79,11 @@ def _tile(tile: Tile, skip: int) -> Html:
 
 def common_beginning(names: Sequence[str]) -> int:
     """Letters all names begin with and a tile can leave out: whole words up to a dash, so that enough is left."""
-    shared = commonprefix(list(names))
-    room = min((len(name) for name in names), default=0) - SHORTEST
-    return max((place + 1 for place, letter in enumerate(shared) if letter == "-" and place < room), default=0)
+    first, last = min(names), max(names)
+    room = min(len(name) for name in names) - SHORTEST
+    dashes = [place + 1 for place, letter in enumerate(first) if letter == "-" and place < room]
+    # What the first and the last in order have in common, all have.
+    return max((skip for skip in dashes if last.startswith(first[:skip])), default=0)
 
 
 def _wanting(row: Iterable[Tile]) -> list[Tile]:

@@ -14,6 +14,7 @@ from ui.headline import Headline, since
 from ui.html import NOTHING, Html, code, fill, join
 from ui.links import link, server
 from ui.numbers import DASH, count, many, missing, percent, rate, when
+from ui.numbers import known as known_number
 from ui.status import LOOKS, NEEDS_A_LOOK, ORDER, PROBLEMS
 
 # So many names a headline can carry; beyond that it counts.
@@ -47,6 +48,8 @@ def verdict(fleet: pd.DataFrame, summary: pd.DataFrame, now: datetime, zone: tzi
     if len(full):
         title = fill("{names} nearly full", names=_named(full, "is", "are"))
         return Headline("warn", title, fill("Viewers are served. Everything else is fine."))
+    if (states == State.PAUSED).all():
+        return Headline("planned", fill("All servers are paused"), fill("Nobody is watched until one is asked again."))
     if (states == State.WAITING).any() and not (states == State.FINE).any():
         return Headline(
             "planned",
@@ -68,7 +71,8 @@ def _problem(wrong: pd.DataFrame, fleet: pd.DataFrame, warnings: int, now: datet
     parts = [_named(down, "is", "are", " down")] if len(down) else []
     parts += [_named(silent, "sends", "send", " no data")] if len(silent) else []
     title = join(parts, ", ")
-    if len(wrong) > 1:
+    # "11 servers are down" says how many; "edge-1 is down, edge-2 sends no data" does not.
+    if len(parts) > 1 or 1 < len(wrong) <= NAMES_IN_HEADLINE:
         title = fill("{problems}: {title}", problems=many(len(wrong), "problem"), title=title)
     # A server that sends nothing was last seen at its newest poll; one that is down has a time of its own.
     begun = wrong["state_since"].where(wrong["state"] == State.DOWN, wrong["at"]).min()
@@ -99,6 +103,10 @@ def _touched(wrong: pd.DataFrame) -> Html:
     return fill("{viewers} on {them}.", viewers=_were(round(viewers)), them=them)
 
 
+def _is(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
 def _were(viewers: int) -> str:
     return "1 viewer was" if viewers == 1 else f"{count(viewers)} viewers were"
 
@@ -108,8 +116,8 @@ def _calm(fleet: pd.DataFrame, summary: pd.DataFrame) -> Html:
     paused = int((fleet["state"] == State.PAUSED).sum())
     waiting = int((fleet["state"] == State.WAITING).sum())
     works = f"{many(fine, 'server')} {'works' if fine == 1 else 'work'}"
-    streams = summary.loc["now", "streams_on_air"]
-    on_air = f", {many(round(streams), 'stream')} {'is' if round(streams) == 1 else 'are'} on air" if streams >= 0 else ""
+    streams = known_number(summary["streams_on_air"].loc["now"])
+    on_air = "" if streams is None else f", {many(round(streams), 'stream')} {_is(round(streams))} on air"
     rest = [f"{number:,} {word}" for number, word in ((paused, "paused"), (waiting, "not polled yet")) if number]
     said = f"{works}{on_air}." if fine else "No server is watched."
     return fill("{said}{rest}", said=said, rest=f" {', '.join(rest)}." if rest else "")

@@ -13,7 +13,7 @@ from cdn.health import State
 from ui import cards, figures, filters, frames, links, numbers, server, tables, theme, verdict
 from ui.cards import card
 from ui.chart import chart
-from ui.groups import GROUPS, Group
+from ui.groups import Group, groups_of
 from ui.headline import Headline, headline, live
 from ui.html import fill
 from ui.notices import empty, notice
@@ -26,7 +26,7 @@ STREAMS_SHOWN = 50
 def draw(name: str) -> None:
     """The page of the server called `name`."""
     now, zone = utc_now(), theme.viewer_zone()
-    seen = frames.latest("fleet", {"fleet": frames.fleet, "freshness": frames.freshness})
+    seen = frames.latest("fleet", lambda: {"fleet": frames.fleet(), "freshness": frames.freshness()})
     if not seen.frames:
         line, text = verdict.cut_off(seen.trouble or "", None, now, zone)
         headline(line, live(None, now, zone, silent=False))
@@ -58,10 +58,10 @@ def over_time(row: Any, window: str, now: datetime, zone: tzinfo, *, old: bool) 
     """Charts, streams and what happened; row: the server, one of db.live.fleet."""
     seen = frames.latest(
         f"server {row.id} {window}",
-        {
-            "history": lambda: frames.server_history(row.id, window),
-            "streams": lambda: frames.server_streams(row.id),
-            "changes": lambda: frames.state_changes(row.id),
+        lambda: {
+            "history": frames.server_history(row.id, filters.WINDOWS[window]),
+            "streams": frames.server_streams(row.id),
+            "changes": frames.state_changes(row.id),
         },
     )
     if not seen.frames:
@@ -93,10 +93,10 @@ def unknown(name: str) -> None:
 
 def draw_charts(row: Any, history: pd.DataFrame, window: str, now: datetime, zone: tzinfo) -> None:
     """A card for each group of metrics the server has ever reported in `window`."""
-    groups = [group for group in GROUPS if group.reported(history)]
+    groups = [group for group in groups_of(row.role) if group.reported(history)]
     if not groups:
         with card("charts-empty", "Over time"):
-            st.html(empty("show_chart", "No numbers in this time", "Nothing was reported; a longer time may show more."))
+            st.html(empty("show_chart", "No numbers in this time", "Nothing was reported. A longer time may help."))
         return
     with st.container(key="charts"):
         for group in groups:
@@ -129,30 +129,29 @@ def draw_chart(group: Group, row: Any, history: pd.DataFrame, window: str, now: 
         digits=group.digits,
         limit=None if limit is None else (limit, f"full at {numbers.rate(row.capacity_bps)}"),
     )
-    chart(figure, f"chart-{group.key}", server.spoken(group, shown, history, filters.WINDOWS[window]), unit)
+    chart(figure, f"chart-{group.key}", server.spoken(group, shown, history, window), unit)
 
 
 def draw_streams(row: Any, streams: pd.DataFrame, now: datetime, zone: tzinfo) -> None:
     """What it carries."""
     on_air = int((streams["publishing"].astype("bool") & ~streams["gone"].astype("bool")).sum()) if len(streams) else 0
     with card("streams", "Streams on this server", f"{on_air:,} on air" if len(streams) else "", height="stretch"):
-        if streams.empty and row.kind == "nginx":
-            st.html(empty("grid_off", "Not counted here", "The status page of NGINX does not know streams."))
+        if streams.empty and numbers.missing(row.live_streams) and not numbers.missing(row.good_at):
+            st.html(empty("grid_off", "Not counted here", "This server does not tell which streams it carries."))
         elif streams.empty:
-            st.html(empty("grid_off", "No streams", "Nobody publishes to this server, and no viewer asks it for a stream."))
+            st.html(empty("grid_off", "No streams", "Nobody publishes here, and no viewer asks for a stream."))
         else:
             st.html(
                 tables.table(
                     "Streams on this server",
-                    server.STREAM_COLUMNS,
+                    server.stream_columns(row.role),
                     server.stream_rows(streams.head(STREAMS_SHOWN), now, zone),
                 )
             )
             if len(streams) > STREAMS_SHOWN:
                 rest = numbers.many(len(streams) - STREAMS_SHOWN, "stream")
-                st.html(fill('<p class="note">and {rest} more with fewer viewers</p>', rest=rest))
+                st.html(fill('<p class="note">and {rest} more, less busy</p>', rest=rest))
 
 
-with st.container(key="refresh-corner"):
-    chosen = filters.refresh()
+chosen = filters.refresh()
 st.fragment(draw, run_every=chosen)(st.query_params.get("name", ""))

@@ -33,6 +33,11 @@
     const to = new URL(link.getAttribute("href"), document.baseURI);
     if (to.origin !== location.origin) return;
     event.preventDefault();
+    // How often to refresh is one answer for all pages: it goes along, or Back would come home without it.
+    const here = new URLSearchParams(location.search);
+    for (const name of ["refresh"]) {
+      if (here.has(name) && !to.searchParams.has(name)) to.searchParams.set(name, here.get(name));
+    }
     if (to.href === location.href) return;
     history.pushState({}, "", to);
     dispatchEvent(new PopStateEvent("popstate"));
@@ -70,10 +75,13 @@
       write(node, `${two(time.getHours())}:${two(time.getMinutes())}`);
     }
   };
-  // Streamlit's list of pages on a phone is ul > div > li.
+  // Streamlit's list of pages on a phone is ul > div > li; where a file may be dropped is no decoration.
   const roles = () => {
     for (const list of document.querySelectorAll("ul:has(> div > li):not([role])")) list.setAttribute("role", "group");
     for (const item of document.querySelectorAll("ul[role=group] li:not([role])")) item.setAttribute("role", "none");
+    for (const zone of document.querySelectorAll("[data-testid=stFileUploaderDropzone][role=presentation]")) {
+      zone.removeAttribute("role");
+    }
   };
   plainSet(() => {
     if (document.hidden) return;
