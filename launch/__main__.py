@@ -121,10 +121,12 @@ class Launch:
 
     def _start_demo(self) -> None:
         """The simulated CDN, and its servers in our database; the same ones again at the next start."""
-        self._supervisor.keep_running(DEMO)
         fleet = self._folder / "servers.toml"
         self._supervisor.run(Program("demo", (sys.executable, "-m", "demo", "fleet")), output=fleet)
         host, port = first_address(fleet)
+        if listens(host, port):
+            raise Failed(f"something answers at {host}:{port} already: is another demo running? Stop that one first")
+        self._supervisor.keep_running(DEMO)
         if not self._supervisor.wait_until(lambda: listens(host, port), DEMO_SECONDS):
             raise Failed(f"the simulated CDN does not answer at {host}:{port}; its lines above say why")
         self._supervisor.run(Program("collector", (sys.executable, "-m", "collector", "import", str(fleet))))

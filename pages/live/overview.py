@@ -96,9 +96,12 @@ def first_run(fresh: pd.DataFrame, now: datetime, zone: tzinfo) -> None:
             state = fill("No collector is running yet. Start one with {start}.", start=code("python -m collector"))
         st.html(
             paragraphs(
-                "Write them into a file and read it in one go. All faults of the file are shown together;"
-                " nothing is half done.",
-                code("python -m collector import servers.toml"),
+                "Write them into a file and read it in one go, with “Read from a file” on the fleet page. All faults of"
+                " the file are shown together; nothing is half done.",
+                fill(
+                    "Where DATABASE_URL is set, a command does the same: {command}",
+                    command=code("python -m collector import servers.toml"),
+                ),
                 state,
             )
         )
