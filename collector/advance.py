@@ -4,36 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from cdn.health import BLIND_AFTER_INTERVALS
 from cdn.metrics import COUNTERS, METRICS
-from cdn.model import Poll, Reading, StreamReading
-from cdn.units import DAY, HOUR, MINUTE
+from cdn.model import Poll, Reading
 from collector import workers
-from collector.derive import (
-    CLOCK_SLACK_SECONDS,
-    NOTHING_NEW,
-    Baseline,
-    Increase,
-    covered_since,
-    first,
-    increase,
-    seconds_in_minutes,
-    spread,
-)
+from collector.derive import Baseline, Increase, covered_since, increase
+from collector.minutes import Traffic, add_traffic
 from collector.state import ServerState, StreamState
-from db.measurements import STREAM_COUNTERS
-
-# A stream gone for longer is forgotten here; should it come back, it began since it was gone.
-REMEMBER_GONE_SECONDS = HOUR
-# Minutes older than this are not written: their table no longer keeps them. The sample has the whole increase.
-LONGEST_SPREAD_SECONDS = 8 * DAY
+from collector.streams import advance_streams
 
 Row = tuple[Any, ...]
-# (server, minute's epoch) → egress, ingress, viewer seconds, stream seconds, covered, up, counted seconds
-Traffic = dict[tuple[int, int], list[Any]]
 
 
 @dataclass(slots=True)
@@ -42,7 +25,7 @@ class Step:
 
     state: ServerState
     sample: Row
-    streams: list[tuple[StreamState, datetime]] = field(default_factory=list)
+    streams: list[StreamState] = field(default_factory=list)
     stream_samples: list[Row] = field(default_factory=list)
 
 
@@ -63,7 +46,10 @@ def advance(state: ServerState | None, poll: Poll, ids: Mapping[str, int], traff
     step = Step(_after_success(state, poll, poll.reading, counted, baseline), sample_row(poll, since, grown))
     add_traffic(traffic, poll, since, counted)
     if poll.reading.streams is not None:
-        _advance_streams(state, step, poll, poll.reading, ids)
+        complete = poll.reading.streams_complete and not step.state.workers
+        moved = advance_streams(state, poll, poll.reading, ids, complete=complete)
+        step.state = replace(step.state, streams=moved.streams)
+        step.streams, step.stream_samples = moved.changed, moved.samples
     return step
 
 
@@ -157,175 +143,5 @@ def poll_values(poll: Poll) -> Row:
     )
 
 
-def add_traffic(traffic: Traffic, poll: Poll, since: datetime, counted: Increase | None) -> None:
-    """Add one sample to the minutes it touches: coverage on our clock, bytes over the seconds they grew in."""
-    server_id, end = poll.server_id, poll.at.timestamp()
-    gauges: Mapping[str, float] = poll.reading.gauges if poll.reading else {}
-    viewers, streams = gauges.get("viewers"), gauges.get("live_streams")
-    for minute, seconds in seconds_in_minutes(since.timestamp(), end):
-        cell = _cell(traffic, server_id, minute)
-        cell[4] += seconds
-        if poll.up:
-            cell[5] += seconds
-            _add(cell, 2, None if viewers is None else viewers * seconds)
-            _add(cell, 3, None if streams is None else streams * seconds)
-    if counted is None:
-        return
-    start = end - counted.seconds
-    oldest = end - LONGEST_SPREAD_SECONDS
-    for position, name in ((0, "egress_bytes"), (1, "ingress_bytes")):
-        if name in counted.counts:
-            for minute, part in spread(counted.counts[name], start, end):
-                if minute >= oldest:
-                    _add(_cell(traffic, server_id, minute), position, part)
-    if "egress_bytes" in counted.counts:
-        for minute, seconds in seconds_in_minutes(max(start, oldest), end):
-            _cell(traffic, server_id, minute)[6] += seconds
-
-
-def _cell(traffic: Traffic, server_id: int, minute: int) -> list[Any]:
-    return traffic.setdefault((server_id, minute), [None, None, None, None, 0.0, 0.0, 0.0])
-
-
-def _add(cell: list[Any], position: int, value: float | None) -> None:
-    if value is not None:
-        cell[position] = value if cell[position] is None else cell[position] + value
-
-
-def _advance_streams(
-    state: ServerState | None, step: Step, poll: Poll, reading: Reading, ids: Mapping[str, int]
-) -> None:
-    """Move every stream of the reading, and say which are gone. Replaces `step.state.streams`."""
-    old: Mapping[str, StreamState] = state.streams if state else {}
-    absent_since = _absent_since(state, poll, reading)
-    uptime = reading.uptime if _restarted(state, reading) else None
-    streams = {url: each for url, each in old.items() if each.gone_at is None or _is_kept(each.gone_at, poll)}
-    for seen in reading.streams or ():
-        before = old.get(seen.url)
-        now = _stream_after(before, seen, ids[seen.url], poll.at, reading.clock, absent_since, uptime)
-        streams[seen.url] = _flush_pending(now, poll, step)
-    if reading.streams_complete and not step.state.workers:
-        listed = {seen.url for seen in reading.streams or ()}
-        for url, before in old.items():
-            if url not in listed and before.gone_at is None:
-                streams[url] = _stream_gone(before, poll, step)
-    step.state = replace(step.state, streams=streams)
-
-
-def _is_kept(gone_at: datetime, poll: Poll) -> bool:
-    return (poll.at - gone_at).total_seconds() <= REMEMBER_GONE_SECONDS
-
-
 def _is_recent(baseline: Baseline, poll: Poll) -> bool:
     return (poll.at - baseline.at).total_seconds() <= BLIND_AFTER_INTERVALS * poll.interval
-
-
-def _restarted(state: ServerState | None, reading: Reading) -> bool:
-    return state is not None and state.baseline is not None and state.baseline.process != reading.process
-
-
-def _absent_since(state: ServerState | None, poll: Poll, reading: Reading) -> datetime | None:
-    """Since when a stream that was not there before can exist; None where nobody knows."""
-    if state is None or state.streams_at is None:
-        return None
-    if _restarted(state, reading):
-        if reading.uptime is None:
-            return state.streams_at
-        # No stream is older than its server's process; of a process older than our last look nobody knows.
-        started = poll.at - timedelta(seconds=reading.uptime)
-        return started if started >= state.streams_at - timedelta(seconds=CLOCK_SLACK_SECONDS) else None
-    recent = (poll.at - state.streams_at).total_seconds() <= BLIND_AFTER_INTERVALS * poll.interval
-    return state.streams_at if recent else None
-
-
-def _stream_after(
-    before: StreamState | None,
-    seen: StreamReading,
-    stream_id: int,
-    at: datetime,
-    clock: float | None,
-    absent_since: datetime | None,
-    uptime: float | None,
-) -> StreamState:
-    """The stream's state at `at`. uptime: an upper bound of its age where its server restarted."""
-    now = Baseline(at, seen.incarnation, clock, seen.counters)
-    anew = False
-    if seen.age is not None:
-        uptime = seen.age
-        began = at - timedelta(seconds=seen.age)
-        absent_since = None if absent_since is None else max(absent_since, began)
-        anew = before is not None and before.baseline is not None and began > before.baseline.at
-    if before is not None and before.gone_at is not None and _process(before) != seen.incarnation:
-        before = None  # it was gone meanwhile: it began since, not since it was last there
-    if before is None:
-        grown, baseline = first(now, absent_since) or NOTHING_NEW, now
-        pending_since, pending_seconds, pending = absent_since or at, 0.0, dict[str, int]()
-        counts, seconds = None, None
-    else:
-        grown, baseline = increase(before.baseline, now, uptime, anew=anew) if before.baseline else (NOTHING_NEW, now)
-        pending_since, pending_seconds, pending = before.pending_since, before.pending_seconds, dict(before.pending)
-        counts, seconds = before.counts, before.seconds
-    for name, count in grown.counts.items():
-        pending[name] = pending.get(name, 0) + count
-    fresh = grown.seconds > 0
-    return StreamState(
-        id=stream_id,
-        baseline=baseline,
-        publishing=seen.publishing,
-        publisher=seen.publisher,
-        viewers=seen.viewers,
-        video=seen.video,
-        audio=seen.audio,
-        width=seen.width,
-        height=seen.height,
-        pending_since=pending_since,
-        counts=grown.counts if fresh else counts,
-        seconds=grown.seconds if fresh else seconds,
-        pending_seconds=pending_seconds + grown.seconds,
-        pending=pending,
-    )
-
-
-def _process(stream: StreamState) -> str | None:
-    return stream.baseline.process if stream.baseline else None
-
-
-def _stream_gone(before: StreamState, poll: Poll, step: Step) -> StreamState:
-    gone = StreamState(
-        id=before.id,
-        baseline=before.baseline,
-        publishing=False,
-        publisher=None,
-        viewers=0,
-        video=before.video,
-        audio=before.audio,
-        width=before.width,
-        height=before.height,
-        pending_since=before.pending_since,
-        pending_seconds=before.pending_seconds,
-        pending=dict(before.pending),
-        gone_at=poll.at,
-    )
-    return _flush_pending(gone, poll, step)
-
-
-def _flush_pending(stream: StreamState, poll: Poll, step: Step) -> StreamState:
-    """Write the stream's row for the minute that has ended, if one has; keep the rest pending."""
-    at = poll.at
-    ended = at.timestamp() // MINUTE > stream.pending_since.timestamp() // MINUTE
-    if ended or (stream.gone_at is not None and stream.pending_seconds > 0):
-        step.stream_samples.append(
-            (
-                poll.server_id,
-                at,
-                stream.id,
-                stream.pending_since,
-                stream.pending_seconds,
-                stream.publishing,
-                stream.viewers,
-                *(stream.pending.get(name, 0) for name in STREAM_COUNTERS),
-            )
-        )
-        stream.pending_since, stream.pending_seconds, stream.pending = at, 0.0, {}
-    step.streams.append((stream, at))
-    return stream

@@ -13,8 +13,9 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from cdn.model import Poll
-from collector.advance import Row, Step, Traffic, add_traffic, advance, sample_row
+from collector.advance import Row, Step, advance, sample_row
 from collector.derive import NOTHING_NEW, covered_since
+from collector.minutes import Traffic, add_traffic
 from collector.state import ServerState
 from collector.stored import load_states, status_row, stream_row
 from db import partitions, samples
@@ -109,8 +110,8 @@ class Writer:
             newest[poll.server_id] = poll
             rows.append(step.sample)
             stream_samples += step.stream_samples
-            for stream, at in step.streams:
-                streams[poll.server_id, stream.id] = stream_row(poll.server_id, stream, at)
+            for stream in step.streams:
+                streams[poll.server_id, stream.id] = stream_row(poll.server_id, stream, poll.at)
         minutes = _traffic_rows(traffic)
         self._require_days({row[1].astimezone(UTC).date() for row in (*rows, *stream_samples, *minutes)})
         samples.write(
