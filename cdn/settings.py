@@ -11,6 +11,7 @@ import socket
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -83,8 +84,10 @@ class Settings(BaseSettings):
     @classmethod
     def _postgresql(cls, value: SecretStr) -> SecretStr:
         text = value.get_secret_value()
-        if text and text.split("://", 1)[0] not in ("postgresql", "postgres", "postgresql+psycopg2"):
-            raise ValueError("want postgresql://user:password@host:port/name")
+        if text and not _is_postgresql(text):
+            raise ValueError(
+                "want postgresql://user:password@host:port/name, with : and / in the password as %3A and %2F"
+            )
         return value
 
     @field_validator("brand_color")
@@ -117,10 +120,21 @@ class Settings(BaseSettings):
         return self.collector_name or socket.gethostname()
 
 
+def _is_postgresql(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in ("postgresql", "postgres", "postgresql+psycopg2")
+
+
 def load(**overrides: object) -> Settings:
     """Read the settings afresh. Raises SettingsError with every fault, never with a secret's value."""
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{ROOT / '.env'} cannot be read as UTF-8 text: {error}") from None
     except ValidationError as error:
         lines = []
         for fault in error.errors(include_url=False, include_input=False):

@@ -36,6 +36,7 @@ def _with_database(command: str, config: Settings) -> int:
     engines.wait_until_up(engine, wait=config.database_wait)
     before = migrate.revision(engine)
     if command == "migrate":
+        migrate.require_known(before)
         migrate.upgrade(url)
         print(f"The database at {engines.where(engine)} is at revision {migrate.newest()} (was {before or 'empty'}).")
     else:

@@ -110,6 +110,8 @@ class Stored:
 
 def stored(engine: Engine, name: str) -> Stored | None:
     """The server of that name that is not retired, without its secret."""
+    if not name.isprintable():
+        return None  # no server is called so, and PostgreSQL takes no NUL
     with reachable(engine), Session(engine) as session:
         server = by_name(session, name)
         if server is None:

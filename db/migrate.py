@@ -60,13 +60,18 @@ def require_newest(engine: Engine) -> None:
         return
     if have is None:
         raise WrongRevision(f"the database is empty, want revision {want}; run: {COMMAND}")
+    require_known(have)
+    raise WrongRevision(f"the database is at revision {have}, want {want}; run: {COMMAND}")
+
+
+def require_known(have: str | None) -> None:
+    """Raise WrongRevision where a newer program made the database's schema."""
     known = {script.revision for script in ScriptDirectory.from_config(config("")).walk_revisions()}
-    if have not in known:
+    if have is not None and have not in known:
         raise WrongRevision(
-            f"the database is at revision {have}, which this program does not know (it was written for {want}); "
+            f"the database is at revision {have}, which this program does not know (it was written for {newest()}); "
             "run the newer program that made it"
         )
-    raise WrongRevision(f"the database is at revision {have}, want {want}; run: {COMMAND}")
 
 
 def lock_statement() -> str:

@@ -121,3 +121,10 @@ def test_a_child_gets_our_environment_with_changes(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("CDN_TEST", "kept")
     assert environment(WEB_PORT="1")["CDN_TEST"] == "kept"
     assert environment(WEB_PORT="1")["WEB_PORT"] == "1"
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:s3cret@h:notaport/db", "postgresql://[::1/x", "mysql://u:s3cret@h/db"])
+def test_a_database_address_that_cannot_be_read_is_a_fault_like_any_other(url: str) -> None:
+    with pytest.raises(SettingsError, match="DATABASE_URL: want postgresql://") as error:
+        load(database_url=url)
+    assert "s3cret" not in str(error.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Never
 
 import pandas as pd
@@ -37,16 +38,40 @@ REPORTS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A form somebody has open: of which server, as it was stored then (None: a new one)."""
+
+    of: tuple[int | None, int]
+    key: str
+    stored: frames.Stored | None
+    memory: dict[str, Any]
+
+
+def _opened(stored: frames.Stored | None) -> Opened:
+    """The form that is open in this session; another one than before begins with what is stored now."""
+    of = (stored.id if stored else None, told.turn())
+    held = st.session_state.get("fleet-form")
+    # Compared by its fields: after a module was read anew its classes are other ones.
+    if held is None or held["of"] != of:
+        number = st.session_state.get("fleet-forms", 0) + 1
+        st.session_state["fleet-forms"] = number
+        held = {"of": of, "key": f"{of[0] or 'new'}-{number}", "stored": stored, "memory": {}}
+        st.session_state["fleet-form"] = held
+    return Opened(**held)
+
+
 class ServerForm:
     """The form of one server: new where `stored` is None. Everything typed stays until it is accepted."""
 
     def __init__(self, servers: pd.DataFrame, stored: frames.Stored | None) -> None:
         self._servers = servers
-        self._stored = stored
-        key = f"{stored.id}-{stored.version}-{told.turn()}" if stored else f"new-{told.turn()}"
+        # As it was when the form was opened: who was overtaken meanwhile is told, and keeps what was typed.
+        opened = _opened(stored)
+        self._stored = opened.stored
         # What the last test or attempt to save brought: "faults", and "found" = what stands above the buttons.
-        self._memory: dict[str, Any] = st.session_state.setdefault(f"fleet-form-{key}", {})
-        self._ask = Fields(key, self._memory.get("faults", {}))
+        self._memory = opened.memory
+        self._ask = Fields(opened.key, self._memory.get("faults", {}))
 
     def draw(self) -> None:
         """The form and its buttons."""
@@ -162,7 +187,7 @@ class ServerForm:
 def _words(error: Changed | Unknown | Unavailable) -> tuple[str, str]:
     """Why nothing was done, and what to do."""
     if isinstance(error, Changed):
-        return "Somebody else changed this server meanwhile", "Open it again to see what it is like now."
+        return "Somebody else changed this server meanwhile", "Nothing was saved. Cancel, then open it again to see it."
     if isinstance(error, Unknown):
         return "This server was retired meanwhile", "Nothing was done."
     return "The database does not answer", f"Nothing was done; try again. {error}"
