@@ -132,7 +132,7 @@ PARTS: dict[str, Callable[[str], Html]] = {
     "blind": lambda name: verdict.blind(fake_live.freshness("blind", NOW).assign(last_collector=name), NOW, UTC)[1],
     "server": lambda name: join([(line := server.headline(row_of(name), NOW, UTC)).title, line.below]),
     "streams": lambda name: tables.table(
-        "streams", server.stream_columns("edge"), server.stream_rows(stream(name), NOW, UTC)
+        "streams", server.stream_columns("edge"), server.stream_rows(stream(name), NOW, UTC, known=True)
     ),
     "changes": lambda name: timeline(server.moments(change(name), NOW, UTC)),
     "overview": lambda name: in_a_table(overview.cells(row_of(name), MEGABIT, NOW, UTC)),

@@ -104,23 +104,48 @@ def stream_columns(role: str) -> list[tables.Column]:
     ]
 
 
-def stream_rows(streams: pd.DataFrame, now: datetime, zone: tzinfo) -> Iterator[tables.Row]:
-    """The streams on a server as rows; streams: db.server.server_streams."""
-    why = "not counted here"
+def answers(row: Any) -> bool:
+    """Whether what the server said last is true now; row: one of db.live.fleet."""
+    return row.state in (State.FINE, State.NEARLY_FULL)
+
+
+def stream_rows(streams: pd.DataFrame, now: datetime, zone: tzinfo, *, known: bool) -> Iterator[tables.Row]:
+    """The streams on a server as rows; streams: db.server.server_streams.
+
+    known: the server answers; otherwise nobody knows what is on air, and numbers are only the last ones.
+    """
+    mega = numbers.MEGABIT
     for row in streams.itertuples():
         look = GONE if row.gone else ON_AIR if row.publishing else NOT_SENT
-        mega = numbers.MEGABIT
+        values = (
+            numbers.count(row.viewers),
+            numbers.in_scale(row.egress_bps, mega),
+            numbers.in_scale(row.ingress_bps, mega),
+            numbers.plain(row.frame_rate),
+        )
+        seen = fill("last seen {age} ago", age=since(row.at, now, zone))
         yield tables.Row(
             [
                 tables.under(f"{row.app}/{row.name}", _vhost(row)),
-                chip(look),
-                tables.cell(numbers.DASH if row.gone else numbers.count(row.viewers), why),
-                tables.cell(numbers.DASH if row.gone else numbers.in_scale(row.egress_bps, mega), why),
-                tables.cell(numbers.DASH if row.gone else numbers.in_scale(row.ingress_bps, mega), why),
-                tables.cell(numbers.DASH if row.gone else numbers.plain(row.frame_rate), why),
-                media(row) if not row.gone else fill("last seen {age} ago", age=since(row.at, now, zone)),
+                chip(look if known else LOOKS[State.NO_DATA]),
+                *(_stream_cell(value, gone=bool(row.gone), known=known) for value in values),
+                media(row) if known and not row.gone else seen,
             ]
         )
+
+
+def _stream_cell(value: str, *, gone: bool, known: bool) -> Html:
+    if gone or value == numbers.DASH:
+        return tables.unknown("not counted here")
+    return fill("{value}", value=value) if known else tables.unknown(f"last {value}")
+
+
+def legend_value(group: Group, line: Line, row: Any, history: pd.DataFrame) -> str:
+    """The newest value of one line beside its name; "" where the server does not answer: the chart shows the last."""
+    if not answers(row):
+        return ""
+    newest = getattr(row, line.column, None)
+    return group.words(history[line.column].dropna().iloc[-1] if numbers.missing(newest) else newest)
 
 
 def _vhost(row: Any) -> str:
@@ -140,7 +165,7 @@ def value_now(group: Group, row: Any, now: datetime, zone: tzinfo) -> Html:
     if first is None:
         return cards.figure_now("No data", "", "no value in the last good answer")
     value = group.words(getattr(row, first.column))
-    if row.state in (State.FINE, State.NEARLY_FULL):
+    if answers(row):
         return cards.figure_now(value, first.name.lower() if len(group.lines) > 1 else "")
     # How long the failed poll took is true now; everything else is of the last good one.
     at = row.at if first.column == RESPONSE else row.good_at

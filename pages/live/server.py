@@ -114,7 +114,7 @@ def draw_chart(group: Group, row: Any, history: pd.DataFrame, window: str, now: 
     if len(shown) > 1:
         st.html(
             cards.legend(
-                (figures.role(place), line.name, group.words(history[line.column].dropna().iloc[-1]))
+                (figures.role(place), line.name, server.legend_value(group, line, row, history))
                 for place, line in enumerate(shown)
             )
         )
@@ -135,7 +135,9 @@ def draw_chart(group: Group, row: Any, history: pd.DataFrame, window: str, now: 
 def draw_streams(row: Any, streams: pd.DataFrame, now: datetime, zone: tzinfo) -> None:
     """What it carries."""
     on_air = int((streams["publishing"].astype("bool") & ~streams["gone"].astype("bool")).sum()) if len(streams) else 0
-    with card("streams", "Streams on this server", f"{on_air:,} on air" if len(streams) else "", height="stretch"):
+    known = server.answers(row)
+    note = f"{on_air:,} on air" if known else f"as of {numbers.when(row.good_at, now, zone)}"
+    with card("streams", "Streams on this server", note if len(streams) else "", height="stretch"):
         if streams.empty and numbers.missing(row.live_streams) and not numbers.missing(row.good_at):
             st.html(empty("grid_off", "Not counted here", "This server does not tell which streams it carries."))
         elif streams.empty:
@@ -145,7 +147,7 @@ def draw_streams(row: Any, streams: pd.DataFrame, now: datetime, zone: tzinfo) -
                 tables.table(
                     "Streams on this server",
                     server.stream_columns(row.role),
-                    server.stream_rows(streams.head(STREAMS_SHOWN), now, zone),
+                    server.stream_rows(streams.head(STREAMS_SHOWN), now, zone, known=known),
                 )
             )
             if len(streams) > STREAMS_SHOWN:

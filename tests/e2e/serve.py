@@ -1,4 +1,4 @@
-"""The dashboard over an invented fleet: `python -m tests.e2e.serve PORT STATE_FILE`; the file holds the fleet's state."""
+"""The dashboard over an invented fleet: `python -m tests.e2e.serve PORT STATE_FILE`; the file names its state."""
 
 from __future__ import annotations
 
@@ -6,16 +6,45 @@ import sys
 from pathlib import Path
 
 import uvicorn
+from sqlalchemy import Engine
 
+import db.fleet
+from cdn.clock import utc_now
+from cdn.model import Kind, Role
 from tests import fake_live
 
 
-def main(port: int, state: Path) -> None:
+def main(port: int, file: Path) -> None:
     """Serve until the process ends."""
-    fake_live.install(lambda: state.read_text(encoding="utf-8").strip())
+
+    def state() -> str:
+        return file.read_text(encoding="utf-8").strip()
+
+    def stored(engine: Engine, name: str) -> db.fleet.Stored | None:
+        return _stored(state(), name)
+
+    fake_live.install(state)
+    db.fleet.stored = stored
     from dashboard import app
 
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
+
+
+def _stored(state: str, name: str) -> db.fleet.Stored | None:
+    """As db.fleet.stored, of the fleet in `state`."""
+    fleet = fake_live.fleet(state, utc_now())
+    for row in fleet[fleet["name"] == name].to_dict("records"):
+        draft = db.fleet.Draft(
+            name=name,
+            kind=Kind(row["kind"]),
+            url=f"http://127.0.0.{row['id']}:1985",
+            role=Role(row["role"]),
+            region=row["region"],
+            provider=row["provider"],
+            capacity_bps=int(row["capacity_bps"]),
+        )
+        return db.fleet.Stored(int(row["id"]), int(row["version"]), draft, bool(row["paused"]), has_secret=False)
+    return None
 
 
 if __name__ == "__main__":
