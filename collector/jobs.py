@@ -6,7 +6,7 @@ in several at once alike: what must happen once takes a lock of its own transact
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -35,16 +35,13 @@ def keep_partitions(engine: Engine, now: datetime, settings: Settings) -> str | 
             "traffic_1m": settings.retain_minutes_days,
         },
     )
-    told = [
-        f"{verb} {', '.join(names)}"
-        for verb, names in (
-            ("made", report.made),
-            ("dropped", report.dropped),
-            ("could not drop yet", report.postponed),
-        )
-        if names
-    ]
+    parts = {"made": report.made, "dropped": report.dropped, "could not drop yet": report.postponed}
+    told = [f"{verb} {_few(names)}" for verb, names in parts.items() if names]
     return f"partitions: {'; '.join(told)}" if told else None
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= 3 else f"{len(names)} ({names[0]} to {names[-1]})"
 
 
 def forget_gone_streams(engine: Engine, now: datetime, settings: Settings) -> str | None:
