@@ -160,6 +160,7 @@ class Reading:
     clock:   seconds since the epoch at which the counters were true, by the source's own clock; None
              where it has none.
     uptime:  seconds the process had run at `clock`; None where unknown.
+    now:     the server's own clock when it answered, seconds since the epoch; None where it does not tell.
     worker:  pid of the one worker process that answered, where each answers for itself alone.
     streams: None where the source has none or was not asked; an empty tuple is "no streams".
     streams_complete: False where some were left out, so that a missing one is not "gone".
@@ -175,6 +176,7 @@ class Reading:
     software: str | None = None
     notes: tuple[str, ...] = ()
     worker: str | None = None
+    now: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,7 @@ class Poll:
 
     since:   when this collector polled the server before (None the first time).
     reading: None exactly where `reason` says why.
+    certificate_expires: when the server's TLS certificate ends, where there is one that was verified.
     url:     what was asked; behind another url other counters go on.
     """
 
@@ -204,6 +207,14 @@ class Poll:
     reason: Reason | None = None
     detail: str | None = None
     url: str = ""
+    certificate_expires: datetime | None = None
+
+    @property
+    def clock_difference(self) -> float | None:
+        """Seconds the server's clock is ahead of ours, to within its response time; None where it does not tell."""
+        if self.reading is None or self.reading.now is None:
+            return None
+        return self.reading.now - self.at.timestamp()
 
     @property
     def up(self) -> bool:

@@ -106,6 +106,8 @@ def _after_success(
         state.streams if state else {},
         others,
         poll.url,
+        poll.certificate_expires,
+        poll.clock_difference,
     )
 
 

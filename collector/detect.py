@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from cdn.model import Kind, PollError, Reading, Reason, Target, Timing
@@ -29,13 +30,17 @@ FINAL = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A server that answers: its kind, the url to poll, and what its first answer says."""
+    """A server that answers: its kind, the url to poll, and what its first answer says.
+
+    certificate_expires: when its TLS certificate ends, where there is one that was verified.
+    """
 
     kind: Kind
     url: str
     reading: Reading
     timing: Timing
     reports: frozenset[str]
+    certificate_expires: datetime | None
 
     @property
     def streams(self) -> int | None:
@@ -90,4 +95,5 @@ def _urls(url: str, source: Source) -> list[str]:
 def _try(fetcher: Fetcher, target: Target, source: Source, max_streams: int) -> Found:
     with fetcher.begin(target) as exchange:
         reading = run(source.read(target, max_streams), lambda ask: reply(exchange, ask))
-        return Found(target.kind, target.url, reading, exchange.timing, source.reports)
+        expires = exchange.certificate_expires
+        return Found(target.kind, target.url, reading, exchange.timing, source.reports, expires)

@@ -138,6 +138,8 @@ class Exchange:
         self._end = time.monotonic() + terms.limits.deadline
         self._known: dict[tuple[str, int], tuple[Address, ...]] = {}
         self._first: Attempt | None = None
+        # When the server's certificate ends, once it answered over a connection that verified it.
+        self.certificate_expires: datetime | None = None
 
     def __enter__(self) -> Exchange:
         return self
@@ -161,12 +163,16 @@ class Exchange:
         is_first = self._first is None
         attempt = self._attempt(prepared, is_first)
         try:
-            return self._fetcher._send(prepared, attempt)
+            return self._noted(self._fetcher._send(prepared, attempt))
         except PollError as error:
             # A server may close a kept connection at any time: that is no fault of this poll.
             if error.reason not in (Reason.CUT_OFF, Reason.TLS) or not attempt.reused or attempt.received:
                 raise
-        return self._fetcher._send(prepared, self._attempt(prepared, is_first, fresh=True))
+        return self._noted(self._fetcher._send(prepared, self._attempt(prepared, is_first, fresh=True)))
+
+    def _noted(self, answer: Answer) -> Answer:
+        self.certificate_expires = answer.certificate_expires or self.certificate_expires
+        return answer
 
     def _attempt(self, prepared: Prepared, is_first: bool, *, fresh: bool = False) -> Attempt:
         attempt = Attempt(prepared.shown, self._terms, end=self._end, known=self._known, fresh=fresh)

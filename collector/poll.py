@@ -44,7 +44,8 @@ def poll(
             reason, detail = Reason.WRONG_BODY, f"the answer could not be read ({type(error).__name__})"
         timing = exchange.timing
     at = began + timedelta(seconds=timing.total) if reading and timing.total is not None else now()
-    return Poll(target.id, at, target.interval, timing, reading, since, reason, detail, target.url)
+    expires = exchange.certificate_expires
+    return Poll(target.id, at, target.interval, timing, reading, since, reason, detail, target.url, expires)
 
 
 def limits(settings: Settings) -> Limits:

@@ -126,11 +126,16 @@ def _poll(value: dict[str, Any]) -> Poll:
         interval=value["interval"],
         timing=Timing(**value["timing"]),
         reading=None if reading is None else _reading(reading),
-        since=None if value["since"] is None else datetime.fromisoformat(value["since"]),
+        since=_moment(value["since"]),
         reason=None if value["reason"] is None else Reason(value["reason"]),
         detail=value["detail"],
         url=value["url"],
+        certificate_expires=_moment(value["certificate_expires"]),
     )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _reading(value: dict[str, Any]) -> Reading:

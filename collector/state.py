@@ -60,3 +60,5 @@ class ServerState:
     streams: Mapping[str, StreamState]
     workers: Mapping[str, Baseline] = field(default_factory=dict)
     url: str = ""
+    certificate_expires: datetime | None = None
+    clock_difference: float | None = None

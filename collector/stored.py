@@ -30,6 +30,8 @@ def status_row(state: ServerState, poll: Poll, collector: str) -> Row:
         list(poll.reading.notes) if poll.reading else [],
         collector,
         state.url,
+        state.certificate_expires,
+        state.clock_difference,
         base.at if base else None,
         base.process if base else None,
         base.clock if base else None,
@@ -96,6 +98,8 @@ def _server(row: Mapping[str, Any], streams: Mapping[str, StreamState]) -> Serve
         software=row["software"],
         streams=streams,
         url=row["url"],
+        certificate_expires=row["certificate_expires"],
+        clock_difference=row["clock_difference"],
         workers={
             name: Baseline(datetime.fromisoformat(at), name, clock, counters)
             for name, (at, clock, counters) in row["workers"].items()

@@ -41,6 +41,7 @@ _FLEET = text(
     " server.tags, server.capacity_bps, server.paused, server.auth, server.version,"
     " coalesce(server.interval_seconds, :interval) AS interval,"
     " status.at, status.good_at, status.state_since, status.up, status.reason, status.detail, status.failures,"
+    " status.certificate_expires, status.clock_difference,"
     " status.software, status.notes, status.connect_seconds, status.first_byte_seconds, status.response_seconds, "
     + ", ".join(_rate_sql(each, "status.counted_seconds", f"status.{each.name}") for each in COUNTERS)
     + ", "
@@ -61,10 +62,11 @@ def fleet(engine: Engine, now: datetime, interval: float) -> pd.DataFrame:
             connection,
             _FLEET,
             {"interval": interval},
-            times=("at", "good_at", "state_since"),
+            times=("at", "good_at", "state_since", "certificate_expires"),
             numbers=(
                 "capacity_bps",
                 "failures",
+                "clock_difference",
                 "connect_seconds",
                 "first_byte_seconds",
                 "response_seconds",

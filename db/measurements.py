@@ -77,6 +77,8 @@ server_status = Table(
     Column("notes", JSONB, nullable=False),
     Column("collector", Text, nullable=False),
     Column("url", Text, nullable=False),
+    _time("certificate_expires"),
+    Column("clock_difference", Double),
     _time("counted_at"),
     Column("process", Text),
     Column("clock", Double),

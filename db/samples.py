@@ -40,6 +40,8 @@ STATUS_COLUMNS = (
     "notes",
     "collector",
     "url",
+    "certificate_expires",
+    "clock_difference",
     "counted_at",
     "process",
     "clock",

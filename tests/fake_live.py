@@ -80,6 +80,8 @@ def _row(place: int, name: str, kind: str, role: str, region: str, now: datetime
         "failures": 0.0,
         "software": "SRS 6.0.184" if srs else "nginx 1.28.0",
         "notes": [],
+        "certificate_expires": pd.NaT,
+        "clock_difference": 0.4,
         "connect_seconds": 0.004,
         "first_byte_seconds": 0.02,
         "response_seconds": 0.021 + 0.002 * (place % 9),

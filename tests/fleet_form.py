@@ -25,6 +25,7 @@ FOUND = Found(
     Reading(None, None, None, {"requests": 1}, {"connections": 3.0}, software="nginx 1.28.0", notes=("<b>note</b>",)),
     Timing(0.001, 0.002, 0.031),
     frozenset({"requests", "connections"}),
+    None,
 )
 
 

@@ -299,3 +299,8 @@ def test_no_kind_is_taken_for_another(kind: Kind, other: str) -> None:
 )
 def test_a_streams_url_has_vhost_app_and_name(url: str, parts: tuple[str, str, str]) -> None:
     assert split_url(url) == parts
+
+
+def test_the_servers_own_clock_is_told() -> None:
+    assert recorded("srs/origin-live/", Role.ORIGIN).now == 1795475040.456
+    assert nginx(body("nginx/stub_status.txt")).now is None

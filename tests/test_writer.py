@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from cdn.clock import utc_now
 from cdn.model import Kind, Poll, Role
 from collector.writer import Writer
-from db import partitions, samples
+from db import live, partitions, samples
 from db.engine import Unavailable
 from db.fleet import Draft, add
 from tests.readings import START, FakeServer, moment
@@ -408,3 +408,16 @@ def test_a_partition_that_went_away_meanwhile_is_made_again(engine: Engine, writ
         connection.execute(text(f"DROP TABLE {partitions.name_of('sample', START.date())}"))
     server.grow(15, 100)
     assert writer.write([server.poll()]) == 1
+
+
+def test_how_far_a_servers_clock_is_off_and_when_its_certificate_ends_is_kept(
+    engine: Engine, writer: Writer, server: FakeServer
+) -> None:
+    poll = server.poll()
+    assert poll.reading is not None
+    reading = replace(poll.reading, now=poll.at.timestamp() + 420.0, notes=("One thing was left out.",))
+    writer.write([replace(poll, reading=reading, certificate_expires=moment(86_400))])
+    columns = "clock_difference, certificate_expires, notes"
+    assert one(engine, f"SELECT {columns} FROM server_status") == (420.0, moment(86_400), ["One thing was left out."])
+    row = live.fleet(engine, poll.at, 15.0).iloc[0]
+    assert (row["clock_difference"], row["notes"]) == (420.0, ["One thing was left out."])

@@ -58,9 +58,32 @@ def known_facts(row: Any, now: datetime, zone: tzinfo) -> list[tuple[str, object
         ("Address", public_address(row.url)),
         ("Room", "" if numbers.missing(row.capacity_bps) else numbers.rate(row.capacity_bps)),
         ("Asked every", f"{row.interval:g} s"),
+        ("Certificate", certificate(row.certificate_expires, now, zone)),
+        ("Its clock", clock_words(row.clock_difference)),
         ("Last answer", answered),
     ]
     return [(word, fact) for word, fact in pairs if not (fact is None or fact == "" or numbers.missing(fact))]
+
+
+# Less is within the time an answer takes and the steps in which servers tell their clock.
+CLOCK_NOTICED_SECONDS = 2.0
+
+
+def clock_words(difference: Any) -> str:
+    """How far a server's clock is off; "" where it is right or unknown. difference: seconds ahead of ours."""
+    if numbers.missing(difference) or abs(difference) < CLOCK_NOTICED_SECONDS:
+        return ""
+    return f"{numbers.age(abs(difference))} {'ahead' if difference > 0 else 'behind'}"
+
+
+def certificate(expires: Any, now: datetime, zone: tzinfo) -> str:
+    """Until when a server's certificate is good; "" where it has none."""
+    if numbers.missing(expires):
+        return ""
+    days = (pd.Timestamp(expires) - pd.Timestamp(now)).days
+    if days < 0:
+        return f"ended {numbers.when(expires, now, zone)}"
+    return f"good until {numbers.when(expires, now, zone)}, {numbers.many(days, 'day')}"
 
 
 def public_address(url: str) -> str:

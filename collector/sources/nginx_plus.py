@@ -62,6 +62,7 @@ def read(target: Target, _max_streams: int) -> Script:
     return Reading(
         process=f"{counter(about, 'ppid', f'{top}/nginx')}",
         clock=clock,
+        now=clock,
         uptime=clock - loaded if clock is not None and loaded is not None and clock > loaded else None,
         counters=counters,
         gauges=gauges,

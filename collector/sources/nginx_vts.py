@@ -56,6 +56,7 @@ def read(_target: Target, _max_streams: int) -> Script:
     return Reading(
         process=None,
         clock=now if now >= EARLIEST_EPOCH else None,
+        now=now if now >= EARLIEST_EPOCH else None,
         uptime=now - loaded if now > loaded else None,
         counters=counters,
         gauges=gauges,

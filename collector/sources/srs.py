@@ -75,6 +75,7 @@ def read(target: Target, max_streams: int) -> Script:
         gauges=gauges,
         streams=streams,
         streams_complete=complete,
+        now=_now(data),
         software=f"SRS {text(own.get('version'), 40)}".strip(),
         notes=tuple(notes),
     )
@@ -134,6 +135,11 @@ def _uptime(data: Mapping[str, Any], own: Mapping[str, Any], clock: float) -> fl
         return None
     uptime = clock - (now / 1000 - running - 0.5)
     return uptime if uptime > 0 else None
+
+
+def _now(data: Mapping[str, Any]) -> float | None:
+    now = optional_gauge(data, "now_ms")
+    return None if now is None else now / 1000
 
 
 def _list(answer: Mapping[str, Any], key: str, path: str) -> list[Any]:

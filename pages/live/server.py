@@ -16,7 +16,7 @@ from ui.chart import chart
 from ui.groups import Group, groups_of
 from ui.headline import Headline, headline, live
 from ui.html import fill
-from ui.notices import empty, notice
+from ui.notices import empty, notice, paragraphs
 from ui.timeline import timeline
 
 CHART_HEIGHT = 150
@@ -49,6 +49,8 @@ def draw(name: str) -> None:
         st.html(notice("bad", "sensors_off", "The collector is silent: the numbers below are old", text))
     elif row.state == State.DOWN:
         st.html(notice("bad", "cancel", verdict.capital(verdict.reason_words(row.reason)), row.detail or ""))
+    if server.answers(row) and isinstance(row.notes, list) and row.notes:
+        st.html(notice("", "info", "What its answers leave out", paragraphs(*row.notes)))
     with st.container(horizontal=True, key="filters"):
         window = filters.window()
     over_time(row, window, now, zone, old=old)

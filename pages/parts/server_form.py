@@ -19,7 +19,7 @@ from cdn.settings import settings
 from pages.parts import told
 from pages.parts.fields import Fields
 from pages.parts.server_fields import KINDS, server_fields
-from ui import frames, links, numbers
+from ui import frames, links, numbers, server, theme
 from ui.cards import card
 from ui.form import found
 from ui.html import fill
@@ -127,6 +127,12 @@ class ServerForm:
                 ("Does not report", ", ".join(silent) or "nothing of note"),
                 *(("Note", note) for note in answer.reading.notes),
             ]
+            now, clock = utc_now(), answer.reading.now
+            if answer.certificate_expires is not None:
+                facts.append(("Certificate", server.certificate(answer.certificate_expires, now, theme.viewer_zone())))
+            if clock is not None:
+                off = server.clock_words(clock - now.timestamp())
+                facts.append(("Its clock", f"{off} of ours" if off else "right"))
             if answer.url != fields["url"].strip().rstrip("/"):
                 facts.append(("Found at", answer.url))
             software = answer.reading.software or KINDS[answer.kind]

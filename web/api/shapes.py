@@ -62,6 +62,9 @@ class ServerCore(BaseModel):
     reason: Reason | None = Field(description="Why the newest poll failed.")
     detail: str | None
     software: str | None
+    notes: list[str] | None = Field(description="What the newest good answer left out or says of itself.")
+    certificate_expires: datetime | None = Field(description="When its TLS certificate ends, where it was verified.")
+    clock_difference: float | None = Field(description="Seconds its clock is ahead of ours.")
     connect_seconds: float | None
     first_byte_seconds: float | None
     response_seconds: float | None

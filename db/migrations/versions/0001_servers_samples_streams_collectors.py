@@ -191,6 +191,8 @@ def upgrade() -> None:
         sa.Column("notes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("collector", sa.Text(), nullable=False),
         sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("certificate_expires", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("clock_difference", sa.Double(), nullable=True),
         sa.Column("counted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("process", sa.Text(), nullable=True),
         sa.Column("clock", sa.Double(), nullable=True),
