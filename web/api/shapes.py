@@ -42,7 +42,10 @@ class Summary(BaseModel):
 
 
 class ServerCore(BaseModel):
-    """A server, its state and its newest figures (those of `good_at`)."""
+    """A server, its state and its newest figures (those of `good_at`).
+
+    The viewers of an origin are its clients less its publishers: own edges that pull from it included.
+    """
 
     id: int
     name: str
