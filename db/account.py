@@ -33,6 +33,10 @@ class EmbeddedError(Exception):
     """The embedded database cannot be used; the message says why and what to do."""
 
 
+class OutOfReach(EmbeddedError):
+    """PostgreSQL cannot keep data in this folder, whoever runs it; in another one it could."""
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """Who runs the server: ourselves, or as root (`other`) somebody else."""
@@ -143,10 +147,10 @@ def choose(wanted: str, data: Path) -> Account:
 
 
 def require_reachable(folder: Path, account: Account) -> None:
-    """Raise EmbeddedError where `account` may not enter `folder`, with the folder that is closed and the ways out."""
+    """Raise OutOfReach where `account` may not enter `folder`, with the folder that is closed and the ways out."""
     closed = account.closed_parent(folder)
     if closed is not None:
-        raise EmbeddedError(
+        raise OutOfReach(
             f"PostgreSQL does not run as root, and the user {account.name}, who would run it, may not enter {closed}. "
             f"Set DATA_DIR to a folder that everybody may enter (for example DATA_DIR=/var/lib/cdn-monitor), set "
             f"EMBEDDED_USER to a user who may enter {closed}, or start as an ordinary user."

@@ -25,9 +25,9 @@ import psycopg2
 from sqlalchemy.engine import URL
 
 from db import shutdown
-from db.account import Account, EmbeddedError, binaries, choose, require_reachable
+from db.account import Account, EmbeddedError, OutOfReach, binaries, choose, require_reachable
 
-__all__ = ["Cluster", "EmbeddedError", "running", "start"]
+__all__ = ["Cluster", "EmbeddedError", "OutOfReach", "running", "start"]
 
 NAME = "cdn"  # of the database and of its user
 NEWEST = 18
@@ -94,7 +94,7 @@ def start(
     folder = folder.resolve()
     data = folder / "postgresql"
     if len(os.fsencode(data)) > PATH_BYTES:
-        raise EmbeddedError(f"the path {folder} is too long for PostgreSQL; set DATA_DIR to a shorter one")
+        raise OutOfReach(f"the path {folder} is too long for PostgreSQL; set DATA_DIR to a shorter one")
     with ExitStack() as undo:
         lock = undo.enter_context(_locked(folder))
         account = choose(run_as, data)

@@ -14,7 +14,7 @@ from db import embedded
 from db.secrets import new_key
 from launch.children import Program
 from launch.output import Output
-from launch.preparation import HOST, NotReady, answers, kept_secret, listens, new_token, require_free_port
+from launch.preparation import HOST, NotReady, answers, elsewhere, kept_secret, listens, new_token, require_free_port
 from launch.supervisor import Failed, Supervisor
 
 DEMO_SECONDS = 60.0
@@ -51,6 +51,7 @@ class Launch:
         self._config = config
         self._output = output
         self._folder = config.data_dir.resolve() / mode
+        self._database = self._folder
         self._supervisor = Supervisor(output, folder=ROOT, environment=self._environment())
         self.cluster: embedded.Cluster | None = None
 
@@ -108,16 +109,28 @@ class Launch:
         if given:
             self._output.say("DATABASE_URL is left alone: the demo has a database of its own.")
         self._output.say(f"Starting PostgreSQL on {self._folder} …")
-        self.cluster = embedded.start(self._folder, run_as=self._config.embedded_user)
+        self.cluster = self._start_database()
         self._supervisor.environment |= {"DATABASE_URL": self.cluster.url(), "DATABASE_URL_DIRECT": ""}
+
+    def _start_database(self) -> embedded.Cluster:
+        """Our own PostgreSQL, beside the other data; elsewhere where it cannot be there and nobody said where."""
+        try:
+            return embedded.start(self._database, run_as=self._config.embedded_user)
+        except embedded.OutOfReach as error:
+            if "data_dir" in self._config.model_fields_set:
+                raise
+            self._database = elsewhere(self._folder)
+            self._output.say(f"{error}")
+            self._output.say(f"So the database keeps its data in {self._database} …")
+        return embedded.start(self._database, run_as=self._config.embedded_user)
 
     def keep_database(self) -> None:
         """Start our own PostgreSQL again where it has ended. Raises EmbeddedError where it cannot."""
         if self.cluster and not self.cluster.alive:
-            self._output.say(f"PostgreSQL ended; starting it again. Its words: {self._folder / 'postgresql.log'}")
+            self._output.say(f"PostgreSQL ended; starting it again. Its words: {self._database / 'postgresql.log'}")
             self.cluster.stop()
             # The same folder has the same address: nobody else has to be told.
-            self.cluster = embedded.start(self._folder, run_as=self._config.embedded_user)
+            self.cluster = embedded.start(self._database, run_as=self._config.embedded_user)
 
     def _start_demo(self) -> None:
         """The simulated CDN, and its servers in our database; the same ones again at the next start."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import os
 import secrets
@@ -51,6 +52,22 @@ def kept_secret(file: Path, make: Callable[[], str]) -> tuple[str, bool]:
 def new_token() -> str:
     """A new bearer token for the REST API."""
     return secrets.token_urlsafe(32)
+
+
+def elsewhere(folder: Path) -> Path:
+    """Where the database that belongs to `folder` keeps its data when it cannot be in there; made if missing.
+
+    Under the system's folder for such data as root, else under the user's own; the same one at every start.
+    """
+    home = Path("/var/lib") if os.geteuid() == 0 else Path.home() / ".local" / "share"
+    name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
+    found = home / "cdn-monitor" / f"{name}-{folder.name[:40]}"
+    found.mkdir(parents=True, exist_ok=True)
+    if os.geteuid() == 0:
+        # The user that runs PostgreSQL has to get through, whatever our umask is.
+        for each in (found.parent, found):
+            each.chmod(0o711)
+    return found
 
 
 def listens(host: str, port: int) -> bool:

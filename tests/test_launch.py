@@ -19,7 +19,9 @@ from pathlib import Path
 import pytest
 
 from cdn.settings import ROOT, environment, load
+from db import embedded
 from db.account import choose
+from launch import preparation
 from launch.__main__ import Launch, first_address
 from launch.children import Program
 from launch.output import Output
@@ -370,3 +372,42 @@ def test_a_folder_that_is_in_use_is_said_plainly(project: Path, tmp_path: Path) 
     finally:
         os.close(descriptor)
     assert "in use by another running program" in log.read_text()
+
+
+def test_a_database_that_cannot_be_beside_the_other_data_has_one_place_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1_000)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    one, other = preparation.elsewhere(Path("/closed/data/run")), preparation.elsewhere(Path("/closed/data/demo"))
+    assert one == preparation.elsewhere(Path("/closed/data/run"))
+    assert one != other
+    assert one.is_dir()
+    assert one.is_relative_to(tmp_path)
+
+
+@pytest.mark.parametrize("said_where", [True, False])
+def test_a_folder_postgresql_cannot_use_is_replaced_unless_somebody_chose_it(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said_where: bool
+) -> None:
+    started: list[Path] = []
+
+    def start(folder: Path, **_: object) -> None:
+        started.append(folder)
+        if len(started) == 1:
+            raise embedded.OutOfReach("nobody may enter there")
+
+    monkeypatch.setattr(embedded, "start", start)
+    monkeypatch.setattr("launch.__main__.elsewhere", lambda folder: tmp_path / "elsewhere")
+    config = load(data_dir=tmp_path / "closed")
+    if not said_where:
+        config = config.model_copy()
+        config.model_fields_set.discard("data_dir")
+    launch = Launch("run", config, Output([], colours=False, stream=terminal))
+    if said_where:
+        with pytest.raises(embedded.OutOfReach):
+            launch._start_database()
+        return
+    launch._start_database()
+    assert started == [tmp_path / "closed" / "run", tmp_path / "elsewhere"]
+    assert "elsewhere" in terminal.getvalue()
