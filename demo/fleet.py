@@ -126,10 +126,6 @@ class Fleet:
     servers: tuple[Server, ...]
     seed: int
 
-    def edges_of(self, origin: str) -> tuple[Server, ...]:
-        """The edges that pull from an origin."""
-        return tuple(server for server in self.servers if origin in server.origins)
-
 
 def _kinds(edges: int, weights: Mapping[str, int]) -> list[str]:
     """The kind of each edge, kinds together, in shares of their weights."""
