@@ -47,3 +47,25 @@ def server_state(
     if fullness is not None and fullness >= NEARLY_FULL:
         return State.NEARLY_FULL
     return State.FINE
+
+
+class CopyState(StrEnum):
+    """How one server's copy of a channel does, in the order in which people want to hear of it."""
+
+    FROZEN = "frozen"  # its bytes stand still although somebody watches and the channel comes in
+    STALLED = "stalled"  # a publisher is there, but nothing comes in
+    UNKNOWN = "unknown"  # its server does not answer
+    ON_AIR = "on_air"
+    WAITING = "waiting"  # listed, but nothing is published, or nobody watches
+    GONE = "gone"  # not listed any more
+
+
+class ChannelState(StrEnum):
+    """How a channel does, in the order in which people want to hear of it."""
+
+    STALLED = "stalled"  # a publisher is there, but nothing comes in
+    FROZEN = "frozen"  # on air, but on some servers it stands still
+    OFF_AIR = "off_air"
+    UNKNOWN = "unknown"  # where it is published does not answer
+    ON_AIR = "on_air"
+    GONE = "gone"

@@ -55,6 +55,7 @@ class Metric:
 METRICS: tuple[Metric, ...] = (
     Metric("egress_bytes", Unit.BYTES, Adds.COUNTER, "Traffic sent"),
     Metric("ingress_bytes", Unit.BYTES, Adds.COUNTER, "Traffic received"),
+    Metric("internal_bytes", Unit.BYTES, Adds.COUNTER, "Traffic to own servers"),
     Metric("requests", Unit.COUNT, Adds.COUNTER, "Requests"),
     Metric("accepted_connections", Unit.COUNT, Adds.COUNTER, "Connections accepted"),
     Metric("dropped_connections", Unit.COUNT, Adds.COUNTER, "Connections dropped", Bad.HIGH),
@@ -92,6 +93,9 @@ METRICS: tuple[Metric, ...] = (
     Metric("processors", Unit.COUNT, Adds.GAUGE, "Processor cores"),
     Metric("process_uptime", Unit.SECONDS, Adds.GAUGE, "Running for"),
 )
+
+# Made by the collector from lists of clients (`collector/pulls.py`), not read from an answer.
+DERIVED: frozenset[str] = frozenset({"internal_bytes"})
 
 BY_NAME: dict[str, Metric] = {metric.name: metric for metric in METRICS}
 COUNTERS: tuple[Metric, ...] = tuple(metric for metric in METRICS if metric.is_counter)

@@ -132,7 +132,8 @@ class Target:
 class StreamReading:
     """One stream in one answer. `url` is its durable key; `incarnation` changes when it is recreated.
 
-    counters: egress_bytes, ingress_bytes, frames (cumulative). `viewers` excludes the publisher.
+    counters: egress_bytes, ingress_bytes, frames (cumulative). `viewers` excludes the publisher, as far as the
+    streams alone tell; `clients` are all of them, publishers and own servers that pull included (None: not told).
     age: seconds since it was created; None where the source does not tell.
     """
 
@@ -150,6 +151,25 @@ class StreamReading:
     width: int | None = None
     height: int | None = None
     age: float | None = None
+    clients: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientReading:
+    """One connection to a server: a publisher, a viewer, or a server of ours that pulls.
+
+    url: of the stream. kind: as the source calls it. sent, received: bytes so far, None where not told.
+    connected: seconds since it came, None where not told.
+    """
+
+    id: str
+    url: str
+    address: str
+    kind: str
+    publishing: bool
+    sent: int | None = None
+    received: int | None = None
+    connected: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +184,7 @@ class Reading:
     worker:  pid of the one worker process that answered, where each answers for itself alone.
     streams: None where the source has none or was not asked; an empty tuple is "no streams".
     streams_complete: False where some were left out, so that a missing one is not "gone".
+    clients: None where the source has none or was not asked; `clients_complete` as for streams.
     """
 
     process: str | None
@@ -177,6 +198,8 @@ class Reading:
     notes: tuple[str, ...] = ()
     worker: str | None = None
     now: float | None = None
+    clients: tuple[ClientReading, ...] | None = None
+    clients_complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +217,9 @@ class Poll:
 
     since:   when this collector polled the server before (None the first time).
     reading: None exactly where `reason` says why.
-    certificate_expires: when the server's TLS certificate ends, where there is one that was verified.
+    certificate_expires: when the server's TLS certificate ends, where it has one.
     url:     what was asked; behind another url other counters go on.
+    address: the IP address that was connected to; None where there was no connection.
     """
 
     server_id: int
@@ -208,6 +232,7 @@ class Poll:
     detail: str | None = None
     url: str = ""
     certificate_expires: datetime | None = None
+    address: str | None = None
 
     @property
     def clock_difference(self) -> float | None:
@@ -220,6 +245,22 @@ class Poll:
     def up(self) -> bool:
         """True where the server answered as it should."""
         return self.reading is not None
+
+
+class PublicationEnd(StrEnum):
+    """Why a publication ended, as far as polls can tell."""
+
+    STOPPED = "stopped"  # its publisher left
+    RECONNECTED = "reconnected"  # another connection publishes it now; both were seen at neighbouring polls
+    RESTARTED = "restarted"  # its server's process was replaced
+
+
+class EventKind(StrEnum):
+    """Something that happened once, to a server or to a stream on it."""
+
+    RESTART = "restart"
+    VERSION = "version"  # other software than before
+    FORMAT = "format"  # codec, profile, resolution or sample rate of a stream
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,10 @@ class Settings(BaseSettings):
     )
     poll_threads: int = Field(75, ge=1, le=1_000, description="Polls under way at once.")
     max_streams_per_server: int = Field(2_000, ge=1, le=100_000, description="Streams followed on one server.")
+    clients_interval: float = Field(
+        60.0, ge=5, le=3_600, description="Seconds between two lists of an origin's clients, by which pulls are known."
+    )
+    max_clients_per_server: int = Field(10_000, ge=100, le=1_000_000, description="Clients read of one server.")
     spool_bytes: int = Field(200_000_000, ge=0, description="Disk for polls that the database could not take yet.")
 
     retain_samples_days: Days = Field(14, description="Days every poll is kept.")

@@ -26,6 +26,12 @@ class Address:
     sockaddr: tuple[Any, ...]
     ip: IPv4Address | IPv6Address
 
+    @property
+    def text(self) -> str:
+        """The IP address as a server's own is written: one of IPv4 within IPv6 as that of IPv4, no zone."""
+        mapped = self.ip.ipv4_mapped if isinstance(self.ip, IPv6Address) else None
+        return str(mapped or self.ip).partition("%")[0]
+
 
 class NameUnknown(Exception):
     """A host name has no address; the message is the resolver's."""

@@ -9,14 +9,18 @@ from typing import Any
 
 from cdn.health import BLIND_AFTER_INTERVALS
 from cdn.metrics import COUNTERS, METRICS
-from cdn.model import Poll, Reading
-from collector import workers
+from cdn.model import EventKind, Poll, Reading
+from collector import audit, workers
 from collector.derive import Baseline, Increase, covered_since, increase
 from collector.minutes import Traffic, add_traffic
+from collector.own import Own
+from collector.own_traffic import with_internal, with_viewers
+from collector.pulls import Clients, told_apart
 from collector.state import ServerState, StreamState
-from collector.streams import advance_streams
+from collector.streams import Moved, advance_streams
 
 Row = tuple[Any, ...]
+NOBODY = Own()
 
 
 @dataclass(slots=True)
@@ -27,12 +31,15 @@ class Step:
     sample: Row
     streams: list[StreamState] = field(default_factory=list)
     stream_samples: list[Row] = field(default_factory=list)
+    publications: list[Row] = field(default_factory=list)
+    events: list[Row] = field(default_factory=list)
+    clients: Clients | None = None
 
 
-def advance(state: ServerState | None, poll: Poll, ids: Mapping[str, int], traffic: Traffic) -> Step:
+def advance(state: ServerState | None, poll: Poll, ids: Mapping[str, int], traffic: Traffic, own: Own = NOBODY) -> Step:
     """Account for `poll`, which is newer than `state` (None: the server was never polled).
 
-    ids: id of every stream of the reading by url. `traffic` is added to.
+    ids: id of every stream of the reading by url. `traffic` is added to. own: all servers of ours.
     """
     since = covered_since(state.at if state else None, poll.at, poll.interval)
     if state is not None and state.url != poll.url:
@@ -41,22 +48,73 @@ def advance(state: ServerState | None, poll: Poll, ids: Mapping[str, int], traff
         step = Step(_after_failure(state, poll), sample_row(poll, since, None))
         add_traffic(traffic, poll, since, None)
         return step
-    grown, baseline = _grown(state, poll, poll.reading)
+    reading = poll.reading
+    grown, baseline = _grown(state, poll, reading)
+    others = _other_workers(state, reading, baseline)
+    listed = None
+    if reading.clients is not None and reading.clients_complete and own.settled and not others:
+        listed = told_apart(reading.clients, own, poll.server_id)
+    moved = _moved(state, poll, reading, ids, own, listed, complete=reading.streams_complete and not others)
+    grown, pulls = with_internal(state, poll, reading, grown, moved, listed)
+    if moved is not None and poll.server_id in own.origins and pulls is not None:
+        reading = with_viewers(reading, moved)
+        poll = replace(poll, reading=reading)
     counted = grown if grown is not None and grown.seconds > 0 else None
-    step = Step(_after_success(state, poll, poll.reading, counted, baseline), sample_row(poll, since, grown))
+    after = _after_success(state, poll, reading, counted, baseline, others)
+    after = replace(after, pulls=pulls, audited=audit.since(state, grown, baseline, others))
+    step = Step(after, sample_row(poll, since, grown), events=_events(state, poll, reading, grown), clients=listed)
     add_traffic(traffic, poll, since, counted)
-    if poll.reading.streams is not None:
-        complete = poll.reading.streams_complete and not step.state.workers
-        moved = advance_streams(state, poll, poll.reading, ids, complete=complete)
+    if moved is not None:
         step.state = replace(step.state, streams=moved.streams)
         step.streams, step.stream_samples = moved.changed, moved.samples
+        step.publications = moved.publications
+        step.events += moved.events
     return step
+
+
+def _moved(
+    state: ServerState | None,
+    poll: Poll,
+    reading: Reading,
+    ids: Mapping[str, int],
+    own: Own,
+    listed: Clients | None,
+    *,
+    complete: bool,
+) -> Moved | None:
+    if reading.streams is None:
+        return None
+    return advance_streams(
+        state,
+        poll,
+        reading,
+        ids,
+        complete=complete,
+        listed=listed,
+        is_origin=poll.server_id in own.origins,
+        is_home=poll.server_id in own.homes,
+        is_source=poll.server_id not in own.pulling,
+    )
+
+
+def _events(state: ServerState | None, poll: Poll, reading: Reading, grown: Increase | None) -> list[Row]:
+    """Rows of `event` that this poll leaves of the server itself: a restart, other software."""
+    if state is None or state.baseline is None:
+        return []
+    rows: list[Row] = []
+    if grown is not None and grown.restarted:
+        rows.append((poll.server_id, poll.at, EventKind.RESTART.value, 0, state.at, None, None))
+    if state.software and reading.software and state.software != reading.software:
+        rows.append((poll.server_id, poll.at, EventKind.VERSION.value, 0, state.at, state.software, reading.software))
+    return rows
 
 
 def _elsewhere(state: ServerState) -> ServerState:
     """The state without what another url counted: behind the new one every counter begins with a baseline."""
     streams = {url: replace(stream, baseline=None) for url, stream in state.streams.items()}
-    return replace(state, baseline=None, workers={}, streams_at=None, streams=streams)
+    return replace(
+        state, baseline=None, previous=None, audited=None, pulls=None, workers={}, streams_at=None, streams=streams
+    )
 
 
 def _grown(state: ServerState | None, poll: Poll, reading: Reading) -> tuple[Increase | None, Baseline]:
@@ -71,14 +129,41 @@ def _grown(state: ServerState | None, poll: Poll, reading: Reading) -> tuple[Inc
 def _after_failure(state: ServerState | None, poll: Poll) -> ServerState:
     if state is None:
         return ServerState(
-            poll.server_id, poll.at, False, poll.at, 1, None, None, None, {}, None, None, {}, url=poll.url
+            server_id=poll.server_id,
+            at=poll.at,
+            up=False,
+            state_since=poll.at,
+            failures=1,
+            good_at=None,
+            baseline=None,
+            streams_at=None,
+            metrics={},
+            counted_seconds=None,
+            software=None,
+            streams={},
+            url=poll.url,
+            certificate_expires=poll.certificate_expires,
         )
     since = poll.at if state.up else state.state_since
-    return replace(state, at=poll.at, up=False, state_since=since, failures=state.failures + 1, url=poll.url)
+    expires = poll.certificate_expires or state.certificate_expires
+    return replace(
+        state,
+        at=poll.at,
+        up=False,
+        state_since=since,
+        failures=state.failures + 1,
+        url=poll.url,
+        certificate_expires=expires,
+    )
 
 
 def _after_success(
-    state: ServerState | None, poll: Poll, reading: Reading, counted: Increase | None, baseline: Baseline
+    state: ServerState | None,
+    poll: Poll,
+    reading: Reading,
+    counted: Increase | None,
+    baseline: Baseline,
+    others: Mapping[str, Baseline],
 ) -> ServerState:
     # A source without newer figures leaves the last rate standing for a while: it is not zero, but it gets old.
     increases: Mapping[str, Any] = {}
@@ -88,7 +173,6 @@ def _after_success(
     elif state is not None and _is_recent(baseline, poll):
         increases = {each.name: state.metrics[each.name] for each in COUNTERS if each.name in state.metrics}
         seconds = state.counted_seconds
-    others = _other_workers(state, reading, baseline)
     # One of several workers lists only its own streams.
     streams_read = reading.streams is not None and reading.streams_complete and not others
     return ServerState(
@@ -108,7 +192,16 @@ def _after_success(
         poll.url,
         poll.certificate_expires,
         poll.clock_difference,
+        _previous(state, baseline),
+        address=poll.address or (state.address if state else None),
     )
+
+
+def _previous(state: ServerState | None, now: Baseline) -> Baseline | None:
+    """What the newest increase was counted from: it stays while the source has no newer figures."""
+    if state is None:
+        return None
+    return state.baseline if state.baseline is not now else state.previous
 
 
 def _other_workers(state: ServerState | None, reading: Reading, now: Baseline) -> Mapping[str, Baseline]:

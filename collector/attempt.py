@@ -18,6 +18,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from cdn.model import PollError, Reason, Timing
 from collector.addresses import Address, Resolver
+from collector.certificates import Looks
 
 # A status line and its headers; also what an answer may add to its body: chunk sizes, trailers.
 MAX_HEADER_BYTES = 65_536
@@ -80,6 +81,7 @@ class Terms:
     allowed: Callable[[IPv4Address | IPv6Address], bool]
     switch: Switch
     resolver: Resolver
+    looks: Looks
 
 
 class Attempt:
@@ -90,7 +92,8 @@ class Attempt:
     fresh:    it must not use a kept connection.
     reused:   it runs on a kept connection.
     received: bytes that came, as sent.
-    expires:  when the server's certificate ends, where it was verified.
+    address:  the one it is or was connected to; None until then.
+    expires:  when the server's certificate ends; None without TLS, or where that cannot be read.
     """
 
     __slots__ = (
@@ -101,6 +104,7 @@ class Attempt:
         "_started",
         "_switch",
         "_work",
+        "address",
         "expires",
         "fresh",
         "known",
@@ -129,6 +133,7 @@ class Attempt:
         self.reused = False
         self.received = 0
         self.max_received = MAX_HEADER_BYTES
+        self.address: Address | None = None
         self.expires: datetime | None = None
         self._end = end
         self._switch = terms.switch

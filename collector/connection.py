@@ -1,8 +1,8 @@
 """The HTTP connections polls run on: urllib3's, held to the terms of the attempt that uses them.
 
-Three seams make that so, in the order of a request: the TCP connection is ours (only to allowed
-addresses, within the time left), the TLS handshake is bounded, and every read of an answer is
-metered (`_Metered`): time, bytes, and whether the other side is still there.
+Three seams make that so, in the order of a request: the TCP connection is ours (`collector/reach.py`),
+the TLS handshake is bounded, and every read of an answer is metered (`_Metered`): time, bytes, and
+whether the other side is still there.
 """
 
 from __future__ import annotations
@@ -11,24 +11,27 @@ import io
 import socket
 import ssl
 import threading
-from datetime import UTC, datetime
+from datetime import datetime
 from http.client import HTTPResponse
 from typing import Any
 
 from requests.adapters import HTTPAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from cdn.model import PollError, Reason
-from collector.addresses import Address, NameUnknown
+from cdn.model import PollError
+from collector.addresses import Address
 from collector.attempt import Attempt
-from collector.faults import broken, unreached
+from collector.certificates import Certificate, expiry, read, uncertified
+from collector.faults import broken, distrusted
+from collector.reach import reach, reach_one
 
 # Connections kept to one server: its polls do not overlap, but several servers may share an address.
 _KEPT_PER_HOST = 8
 # One segment less for most answers than http.client's 8 KiB.
 _READ_BUFFER = 16_384
+# Never handed to urllib3, which changes the contexts it is given.
+_UNCERTIFIED = uncertified()
 
 
 class _UnderWay(threading.local):
@@ -88,12 +91,16 @@ class _Response(HTTPResponse):
 
 
 class _Connection(HTTPConnection):
-    """A plain connection."""
+    """A plain connection. `address` is the other side's."""
 
     response_class = _Response
+    address: Address | None = None
+    expires: datetime | None = None
 
     def _new_conn(self) -> socket.socket:
-        return _open(under_way.attempt, self._dns_host, self.port)
+        sock = reach(under_way.attempt, self._dns_host, self.port)
+        self.address = under_way.attempt.address
+        return sock
 
     def connect(self) -> None:
         super().connect()
@@ -105,15 +112,17 @@ class _Connection(HTTPConnection):
 
 
 class _SecureConnection(HTTPSConnection):
-    """A TLS connection. `expires` is when the server's certificate ends, None where it was not verified."""
+    """A TLS connection. `expires` is when the server's certificate ends, None where that cannot be read."""
 
     response_class = _Response
+    address: Address | None = None
     expires: datetime | None = None
     _line: socket.socket | None = None
 
     def _new_conn(self) -> socket.socket:
         attempt = under_way.attempt
-        sock = _open(attempt, self._dns_host, self.port)
+        sock = reach(attempt, self._dns_host, self.port)
+        self.address = attempt.address
         # The handshake moves the connection into a socket object that nobody else sees before it ends.
         # This second one leads to the same connection, so that it can be cut meanwhile.
         self._line = sock.dup()
@@ -124,16 +133,24 @@ class _SecureConnection(HTTPSConnection):
     def connect(self) -> None:
         attempt = under_way.attempt
         try:
-            super().connect()
+            self._shake_hands()
             assert isinstance(self.sock, ssl.SSLSocket)
             attempt.hold(self.sock)
             attempt.mark_connected()
-            self.expires = _expiry(self.sock)
+            self.expires = attempt.expires = expiry(self.sock)
+        except ssl.SSLCertVerificationError as error:
+            shown = self._distrusted(attempt, error.verify_code)
+            attempt.expires = shown.ends if shown else None
+            raise distrusted(attempt, error, shown) from None
         except TimeoutError:
             seconds = f"{attempt.limits.connect_timeout:g} s"
             raise attempt.timed_out(f"got no end of the TLS handshake within {seconds}") from None
         except OSError as error:
             raise broken(attempt, error) from None
+
+    def _shake_hands(self) -> None:
+        try:
+            super().connect()
         finally:
             if self._line is not None:
                 self._line.close()
@@ -142,60 +159,33 @@ class _SecureConnection(HTTPSConnection):
     def request(self, *args: Any, **options: Any) -> None:
         _begin(self, under_way.attempt)
         super().request(*args, **options)
-        under_way.attempt.expires = self.expires
+
+    def _distrusted(self, attempt: Attempt, fault: int) -> Certificate | None:
+        """The certificate that was not trusted. A handshake that fails does not tell it: it takes another."""
+        address = self.address
+        assert address is not None
+        # With another fault it is another certificate.
+        key = (address, self.host, fault)
+        return attempt.terms.looks.certificate(key, lambda: _look(attempt, address, self.host))
 
 
-def _open(attempt: Attempt, host: str, port: int) -> socket.socket:
-    """A TCP connection to the first allowed address of `host` that takes one. Raises PollError."""
-    failure: PollError | None = None
-    for address in _addresses(attempt, host, port):
-        if not attempt.terms.allowed(address.ip):
-            refusal = f"was not sent: {address.ip} is not an address we connect to"
-            failure = failure or attempt.fail(Reason.ADDRESS_REFUSED, refusal)
-            continue
-        try:
-            return _open_one(attempt, address)
-        except PollError as error:
-            failure = error
-    assert failure is not None
-    raise failure
+def _look(attempt: Attempt, address: Address, name: str) -> Certificate | None:
+    """The certificate shown at `address` for `name`, whoever vouches for it; None where that cannot be told in time.
 
-
-def _addresses(attempt: Attempt, host: str, port: int) -> tuple[Address, ...]:
-    found = attempt.known.get((host, port))
-    if found is None:
-        patience = attempt.limits.connect_timeout
-        try:
-            found = attempt.terms.resolver.addresses(host, port, attempt.left(patience))
-        except TimeoutError:
-            raise attempt.timed_out(f"got no address for the name {host} within {patience:g} s") from None
-        except NameUnknown as error:
-            # Where it was the shutdown that woke us, say so.
-            attempt.left(patience)
-            raise attempt.fail(Reason.NAME_UNKNOWN, f"found no address for the name {host}: {error}") from None
-        attempt.known[host, port] = found
-    return found
-
-
-def _open_one(attempt: Attempt, address: Address) -> socket.socket:
-    patience = attempt.limits.connect_timeout
-    left = attempt.left(patience)
+    A handshake and nothing else: nothing is sent to a server that is not trusted.
+    """
     try:
-        sock = socket.socket(address.family, socket.SOCK_STREAM)
-    except OSError as error:
-        raise attempt.fail(Reason.UNREACHABLE, f"was not sent, no socket is left: {error.strerror}") from None
-    try:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.settimeout(left)
-        attempt.hold(sock)
-        sock.connect(address.sockaddr)
-    except OSError as error:
-        sock.close()
-        raise unreached(attempt, str(address.ip), address.sockaddr[1], error) from None
-    except PollError:
-        sock.close()
-        raise
-    return sock
+        with (
+            reach_one(attempt, address) as sock,
+            _UNCERTIFIED.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False) as secure,
+        ):
+            attempt.hold(secure)
+            secure.settimeout(attempt.left(attempt.limits.connect_timeout))
+            secure.do_handshake()
+            return read(secure.getpeercert(binary_form=True))
+    except (OSError, ValueError, PollError):
+        # What the poll fails for is known already.
+        return None
 
 
 def _begin(connection: _Connection | _SecureConnection, attempt: Attempt) -> None:
@@ -207,13 +197,9 @@ def _begin(connection: _Connection | _SecureConnection, attempt: Attempt) -> Non
         connection.close()
     else:
         attempt.reused = True
+        attempt.address = connection.address
+        attempt.expires = connection.expires
         attempt.hold(connection.sock)
-
-
-def _expiry(sock: ssl.SSLSocket) -> datetime | None:
-    certificate = sock.getpeercert()
-    ends = certificate.get("notAfter") if certificate else None
-    return datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), UTC) if isinstance(ends, str) else None
 
 
 class _Pool(HTTPConnectionPool):
@@ -238,18 +224,3 @@ class Adapter(HTTPAdapter):
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Nothing: requests would read all authorities again for every connection, the context has them."""
-
-
-def certified() -> ssl.SSLContext:
-    """TLS with servers whose certificate the system's authorities, or certifi's, vouch for."""
-    context = ssl.create_default_context()
-    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
-    return context
-
-
-def uncertified() -> ssl.SSLContext:
-    """TLS with servers whoever they are."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context

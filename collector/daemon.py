@@ -14,14 +14,14 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from cdn import VERSION
 from cdn.clock import utc_now
-from cdn.model import Kind, Target
+from cdn.model import Kind, Role, Target
 from cdn.settings import Settings
 from collector.fetch import Fetcher
 from collector.jobs import JOBS, Job
 from collector.poll import StateLog, limits, poll
 from collector.share import phase, share
 from collector.sources import SOURCES
-from collector.sources.script import Source
+from collector.sources.script import Source, Wanted
 from collector.spool import Spool
 from collector.store import Store
 from collector.writer import Writer
@@ -39,6 +39,8 @@ LATE_SECONDS = 1.0
 AT_ONCE = 10
 STOP_SECONDS = 3.0
 GOODBYE_SECONDS = 0.5
+# So many times the streams that are followed one by one are read: the rest is told in one row.
+READ_FACTOR = 10
 # Our clock is corrected to the database's, which all collectors share, where it is off by more.
 CLOCK_TOLERANCE = timedelta(seconds=1)
 
@@ -60,11 +62,12 @@ class Daemon:
         self._key = settings.secret_key.get_secret_value()
         self._fetcher = Fetcher(limits(settings))
         spool = Spool(settings.data_dir / "spool" / quote(settings.collector, safe=""), settings.spool_bytes)
-        self._store = Store(Writer(engine, settings.collector), spool)
+        self._store = Store(Writer(engine, settings.collector, settings.max_streams_per_server), spool)
         self._states = StateLog()
         self._targets: dict[int, Target] = {}
         self._polled: dict[int, datetime] = {}
         self._due: dict[int, datetime] = {}
+        self._listed: dict[int, datetime] = {}
         self._clock_offset = timedelta(0)
         self._counts = threading.Lock()
         self._polls = 0
@@ -203,6 +206,7 @@ class Daemon:
         self._targets.pop(server_id, None)
         self._polled.pop(server_id, None)
         self._due.pop(server_id, None)
+        self._listed.pop(server_id, None)
         self._states.forget(server_id)
         self._scheduler.remove_job(f"poll {server_id}")
 
@@ -217,16 +221,32 @@ class Daemon:
             self._sources,
             now=self._now,
             since=self._polled.get(server_id),
-            max_streams=self._settings.max_streams_per_server,
+            wanted=self._wanted(target),
         )
         if self._stopping.is_set():
             return  # we ended it ourselves: that says nothing of the server
+        if done.reading is not None and done.reading.clients is not None:
+            self._listed[server_id] = done.at
         self._polled[server_id] = done.at
         self._states.note(target, done)
         self._store.put(done)
         with self._counts:
             self._polls += 1
             self._late += late
+
+    def _wanted(self, target: Target) -> Wanted:
+        """How much to read: all streams there are up to a bound, and now and then an origin's clients.
+
+        A list of clients costs half a kilobyte each: only on origins it is short, and needed to know what they are.
+        """
+        settings = self._settings
+        listed, half = self._listed.get(target.id), timedelta(seconds=target.interval / 2)
+        due = listed is None or self._now() - listed >= timedelta(seconds=settings.clients_interval) - half
+        return Wanted(
+            settings.max_streams_per_server * READ_FACTOR,
+            clients=due and target.role is Role.ORIGIN,
+            max_clients=settings.max_clients_per_server,
+        )
 
     def _lateness(self, target: Target) -> int:
         """How many polls came too late: this one, and those skipped because one before it ran too long."""

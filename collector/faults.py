@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import ssl
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import requests
@@ -12,6 +13,7 @@ import urllib3
 
 from cdn.model import PollError, Reason
 from collector.attempt import Attempt
+from collector.certificates import Certificate
 
 
 def unreached(attempt: Attempt, ip: str, port: int, error: OSError) -> PollError:
@@ -30,13 +32,20 @@ def broken(attempt: Attempt, error: OSError) -> PollError:
     """The PollError for a connection that failed with `error` after it stood."""
     if attempt.terms.switch.cut:
         return attempt.shutting_down()
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return attempt.fail(Reason.TLS, f"does not trust the server's certificate: {error.verify_message}")
     if isinstance(error, ssl.SSLError):
         what = (error.reason or str(error.strerror)).replace("_", " ").lower()
         return attempt.fail(Reason.TLS, f"failed in TLS: {what}; does the server speak https on this port?")
     what = error.strerror or type(error).__name__
     return attempt.fail(Reason.CUT_OFF, f"was cut off after {attempt.received:,} bytes: {what.lower()}")
+
+
+def distrusted(attempt: Attempt, error: ssl.SSLCertVerificationError, shown: Certificate | None) -> PollError:
+    """The PollError for a server whose certificate was not trusted; `shown` is that certificate, where it is known."""
+    if attempt.terms.switch.cut:
+        return attempt.shutting_down()
+    what = f"does not trust the server's certificate: {error.verify_message.rstrip('.')}"
+    fault = shown and shown.fault(datetime.now(UTC))
+    return attempt.fail(Reason.TLS, f"{what}; {fault}" if fault else what)
 
 
 def not_ok(status: int, location: str, attempt: Attempt) -> PollError:

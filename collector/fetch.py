@@ -22,7 +22,8 @@ import urllib3
 from cdn.model import PollError, Reason, Target, Timing
 from collector.addresses import Address, Resolver, connectable
 from collector.attempt import Attempt, Limits, Switch, Terms
-from collector.connection import Adapter, certified, uncertified, under_way
+from collector.certificates import Looks, certified, ignore_warnings, uncertified
+from collector.connection import Adapter, under_way
 from collector.faults import explain, not_ok, quoted
 from collector.request import Prepared, prepare
 
@@ -42,7 +43,7 @@ class Answer:
     """A 200 answer, read whole and decompressed. Seconds count from the start of its request.
 
     connect: until connected, TLS included; None on a kept connection.
-    certificate_expires: when the server's certificate ends; None without TLS or where it is not verified.
+    certificate_expires: when the server's certificate ends; None without TLS, or where that cannot be read.
     """
 
     status: int
@@ -66,7 +67,8 @@ class Fetcher:
         connections: int = 1_024,
     ) -> None:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        self._terms = Terms(limits, allowed, Switch(), Resolver())
+        ignore_warnings()
+        self._terms = Terms(limits, allowed, Switch(), Resolver(), Looks())
         self._connections = connections
         self._plain = Adapter(uncertified(), connections)
         self._prepared: dict[tuple[int, str], Prepared] = {}
@@ -138,7 +140,7 @@ class Exchange:
         self._end = time.monotonic() + terms.limits.deadline
         self._known: dict[tuple[str, int], tuple[Address, ...]] = {}
         self._first: Attempt | None = None
-        # When the server's certificate ends, once it answered over a connection that verified it.
+        # When the server's certificate ends, once it showed one: trusted, not trusted, or not verified at all.
         self.certificate_expires: datetime | None = None
 
     def __enter__(self) -> Exchange:
@@ -154,6 +156,12 @@ class Exchange:
         """Seconds the first request took, as far as it came."""
         return self._first.timing if self._first else Timing()
 
+    @property
+    def address(self) -> str | None:
+        """The IP address the first request was connected to, without a port; None where it never was connected."""
+        address = self._first.address if self._first else None
+        return address.text if address else None
+
     def get(self, path: str) -> Answer:
         """The answer to GET `path`, joined to the target's url; "" is that url itself.
 
@@ -163,20 +171,24 @@ class Exchange:
         is_first = self._first is None
         attempt = self._attempt(prepared, is_first)
         try:
-            return self._noted(self._fetcher._send(prepared, attempt))
+            return self._send(prepared, attempt)
         except PollError as error:
             # A server may close a kept connection at any time: that is no fault of this poll.
             if error.reason not in (Reason.CUT_OFF, Reason.TLS) or not attempt.reused or attempt.received:
                 raise
-        return self._noted(self._fetcher._send(prepared, self._attempt(prepared, is_first, fresh=True)))
+        return self._send(prepared, self._attempt(prepared, is_first, fresh=True))
 
-    def _noted(self, answer: Answer) -> Answer:
-        self.certificate_expires = answer.certificate_expires or self.certificate_expires
-        return answer
+    def _send(self, prepared: Prepared, attempt: Attempt) -> Answer:
+        try:
+            return self._fetcher._send(prepared, attempt)
+        finally:
+            self.certificate_expires = attempt.expires or self.certificate_expires
 
     def _attempt(self, prepared: Prepared, is_first: bool, *, fresh: bool = False) -> Attempt:
         attempt = Attempt(prepared.shown, self._terms, end=self._end, known=self._known, fresh=fresh)
         if is_first:
+            # A second try may not get as far as the first.
+            attempt.address = self._first.address if self._first else None
             self._first = attempt
         return attempt
 

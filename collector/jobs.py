@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from cdn.settings import Settings
-from cdn.units import HOUR
+from cdn.units import HOUR, MINUTE
+from collector.discovery import discover
 from db import partitions, samples
 from db.engine import Engine, reading
 
@@ -54,4 +55,5 @@ def forget_gone_streams(engine: Engine, now: datetime, settings: Settings) -> st
 JOBS: tuple[Job, ...] = (
     Job("partitions", HOUR, keep_partitions),
     Job("gone streams", HOUR, forget_gone_streams),
+    Job("discovery", MINUTE, discover),
 )

@@ -13,8 +13,10 @@ from collector.derive import Increase, seconds_in_minutes, spread
 # Minutes older than this are not written: their table no longer keeps them. The sample has the whole increase.
 LONGEST_SPREAD_SECONDS = 8 * DAY
 
-# (server, minute's epoch) → egress, ingress, viewer seconds, stream seconds, covered, up, counted seconds
+# (server, minute's epoch) → egress, ingress, viewer seconds, stream seconds, covered, up, counted seconds, bytes to
+# own servers, bytes from its origin
 Traffic = dict[tuple[int, int], list[Any]]
+_BYTES = ((0, "egress_bytes"), (1, "ingress_bytes"), (7, "internal_bytes"), (8, "origin_bytes"))
 
 
 def add_traffic(traffic: Traffic, poll: Poll, since: datetime, counted: Increase | None) -> None:
@@ -33,7 +35,7 @@ def add_traffic(traffic: Traffic, poll: Poll, since: datetime, counted: Increase
         return
     start = end - counted.seconds
     oldest = end - LONGEST_SPREAD_SECONDS
-    for position, name in ((0, "egress_bytes"), (1, "ingress_bytes")):
+    for position, name in _BYTES:
         if name in counted.counts:
             for minute, part in spread(counted.counts[name], start, end):
                 if minute >= oldest:
@@ -44,7 +46,7 @@ def add_traffic(traffic: Traffic, poll: Poll, since: datetime, counted: Increase
 
 
 def _cell(traffic: Traffic, server_id: int, minute: int) -> list[Any]:
-    return traffic.setdefault((server_id, minute), [None, None, None, None, 0.0, 0.0, 0.0])
+    return traffic.setdefault((server_id, minute), [None, None, None, None, 0.0, 0.0, 0.0, None, None])
 
 
 def _add(cell: list[Any], position: int, value: float | None) -> None:

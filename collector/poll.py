@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from cdn.model import REASON_WORDS, Kind, Poll, PollError, Reading, Reason, Target, Timing
 from cdn.settings import Settings
 from collector.fetch import Exchange, Fetcher, Limits
-from collector.sources.script import Ask, Reply, Source, run
+from collector.sources.script import Ask, Reply, Source, Wanted, run
 
 log = logging.getLogger(__name__)
 
@@ -21,12 +21,12 @@ def poll(
     *,
     now: Callable[[], datetime],
     since: datetime | None,
-    max_streams: int,
+    wanted: Wanted,
 ) -> Poll:
     """Poll `target` once. Whatever it does, a Poll comes back: a reading, or the reason why there is none.
 
-    since: when this collector polled it before. The time of the poll is that of the first answer, which
-    holds the counters.
+    since: when this collector polled it before; wanted: how much to read. The time of the poll is that of the first
+    answer, which holds the counters.
     """
     began = now()
     reading: Reading | None = None
@@ -35,7 +35,7 @@ def poll(
     timing = Timing()
     with fetcher.begin(target) as exchange:
         try:
-            reading = run(sources[target.kind].read(target, max_streams), lambda ask: reply(exchange, ask))
+            reading = run(sources[target.kind].read(target, wanted), lambda ask: reply(exchange, ask))
         except PollError as error:
             reason, detail = error.reason, error.detail
         except Exception as error:
@@ -45,7 +45,9 @@ def poll(
         timing = exchange.timing
     at = began + timedelta(seconds=timing.total) if reading and timing.total is not None else now()
     expires = exchange.certificate_expires
-    return Poll(target.id, at, target.interval, timing, reading, since, reason, detail, target.url, expires)
+    return Poll(
+        target.id, at, target.interval, timing, reading, since, reason, detail, target.url, expires, exchange.address
+    )
 
 
 def limits(settings: Settings) -> Limits:

@@ -20,7 +20,7 @@ from typing import Any
 
 import orjson
 
-from cdn.model import Poll, Reading, Reason, StreamReading, Timing
+from cdn.model import ClientReading, Poll, Reading, Reason, StreamReading, Timing
 
 log = logging.getLogger(__name__)
 
@@ -131,6 +131,7 @@ def _poll(value: dict[str, Any]) -> Poll:
         detail=value["detail"],
         url=value["url"],
         certificate_expires=_moment(value["certificate_expires"]),
+        address=value["address"],
     )
 
 
@@ -141,4 +142,5 @@ def _moment(text: str | None) -> datetime | None:
 def _reading(value: dict[str, Any]) -> Reading:
     streams = value["streams"]
     rows = None if streams is None else tuple(StreamReading(**row) for row in streams)
-    return Reading(**{**value, "streams": rows, "notes": tuple(value["notes"])})
+    clients = None if value["clients"] is None else tuple(ClientReading(**row) for row in value["clients"])
+    return Reading(**{**value, "streams": rows, "clients": clients, "notes": tuple(value["notes"])})

@@ -8,27 +8,41 @@ from datetime import datetime
 from typing import Any
 
 from collector.derive import Baseline
+from collector.pulls import PullState
 
 
 @dataclass(slots=True)
 class StreamState:
     """The newest look at one stream, and what grew since its last row in `stream_sample`.
 
-    baseline: None where the next look is a baseline only.
+    at: when we looked last. baseline: None where the next look is a baseline only.
+    viewers: None where own servers among the clients are not told apart.
+    publishers, pulls: of the newest list of clients; None where there was none.
+    video, audio, width, height: as published last.
     counts, seconds: the newest increase.
+    egress_still_since, ingress_still_since: since when these bytes stand still; None: they move, or nobody knows.
+    published_after, published_by: the publication that is going on began between these; both None: there is none.
     pending: increases (bytes, frames) since `pending_since`.
     """
 
     id: int
+    at: datetime
     baseline: Baseline | None
     publishing: bool
     publisher: str | None
-    viewers: int
+    viewers: int | None
     video: str | None
     audio: str | None
     width: int | None
     height: int | None
     pending_since: datetime
+    clients: int | None = None
+    publishers: int | None = None
+    pulls: int | None = None
+    egress_still_since: datetime | None = None
+    ingress_still_since: datetime | None = None
+    published_after: datetime | None = None
+    published_by: datetime | None = None
     counts: Mapping[str, int] | None = None
     seconds: float | None = None
     pending_seconds: float = 0.0
@@ -44,6 +58,9 @@ class ServerState:
     streams_at: when its streams were last read completely.
     url: what answered so; behind another one other counters go on.
     workers: baselines of workers other than the one that answered last, by process.
+    previous: the baseline before `baseline`: what the newest increase was counted from.
+    audited: since when every increase is stored: counters grown since then are what the samples since then add up to.
+    pulls: of the newest list of clients; address: where the server was reached.
     """
 
     server_id: int
@@ -62,3 +79,7 @@ class ServerState:
     url: str = ""
     certificate_expires: datetime | None = None
     clock_difference: float | None = None
+    previous: Baseline | None = None
+    audited: Baseline | None = None
+    pulls: PullState | None = None
+    address: str | None = None

@@ -10,6 +10,7 @@ from cdn.metrics import METRICS
 from cdn.model import Poll
 from collector.advance import Row, poll_values
 from collector.derive import Baseline
+from collector.pulls import PullState
 from collector.state import ServerState, StreamState
 from db import samples
 from db.engine import Connection
@@ -30,6 +31,7 @@ def status_row(state: ServerState, poll: Poll, collector: str) -> Row:
         list(poll.reading.notes) if poll.reading else [],
         collector,
         state.url,
+        state.address,
         state.certificate_expires,
         state.clock_difference,
         base.at if base else None,
@@ -37,6 +39,9 @@ def status_row(state: ServerState, poll: Poll, collector: str) -> Row:
         base.clock if base else None,
         dict(base.counters) if base else {},
         {name: [each.at.isoformat(), each.clock, dict(each.counters)] for name, each in state.workers.items()},
+        _baseline_row(state.previous),
+        _baseline_row(state.audited),
+        _pulls_row(state.pulls),
         state.streams_at,
         state.counted_seconds,
         *(state.metrics.get(each.name) for each in METRICS),
@@ -55,10 +60,17 @@ def stream_row(server_id: int, stream: StreamState, at: datetime) -> Row:
         stream.publishing,
         stream.publisher,
         stream.viewers,
+        stream.clients,
+        stream.publishers,
+        stream.pulls,
         stream.video,
         stream.audio,
         stream.width,
         stream.height,
+        stream.egress_still_since,
+        stream.ingress_still_since,
+        stream.published_after,
+        stream.published_by,
         base.clock if base else None,
         *(base.counters.get(name) if base else None for name in STREAM_COUNTERS),
         stream.seconds,
@@ -67,6 +79,30 @@ def stream_row(server_id: int, stream: StreamState, at: datetime) -> Row:
         stream.pending_seconds,
         *(stream.pending.get(name, 0) for name in STREAM_COUNTERS),
     )
+
+
+def _baseline_row(base: Baseline | None) -> dict[str, Any] | None:
+    """A reading as `server_status` keeps it beside the newest one: at, clock, process, counters."""
+    if base is None:
+        return None
+    return {
+        "at": base.at.isoformat(),
+        "clock": base.clock,
+        "process": base.process,
+        "counters": dict(base.counters),
+    }
+
+
+def _pulls_row(pulls: PullState | None) -> dict[str, Any] | None:
+    if pulls is None:
+        return None
+    return {
+        "process": pulls.process,
+        "listed_at": pulls.listed_at.isoformat(),
+        "sent": dict(pulls.sent),
+        "estimated": pulls.estimated,
+        "owed": pulls.owed,
+    }
 
 
 def load_states(connection: Connection, server_ids: Sequence[int]) -> dict[int, ServerState]:
@@ -104,7 +140,21 @@ def _server(row: Mapping[str, Any], streams: Mapping[str, StreamState]) -> Serve
             name: Baseline(datetime.fromisoformat(at), name, clock, counters)
             for name, (at, clock, counters) in row["workers"].items()
         },
+        previous=_baseline(row["previous"]),
+        audited=_baseline(row["audited"]),
+        pulls=_pulls(row["pulls"]),
+        address=row["address"],
     )
+
+
+def _baseline(row: Mapping[str, Any] | None) -> Baseline | None:
+    if row is None:
+        return None
+    return Baseline(datetime.fromisoformat(row["at"]), row["process"], row["clock"], row["counters"])
+
+
+def _pulls(row: Mapping[str, Any] | None) -> PullState | None:
+    return None if row is None else PullState(**{**row, "listed_at": datetime.fromisoformat(row["listed_at"])})
 
 
 def _stream(row: Mapping[str, Any]) -> StreamState:
@@ -112,6 +162,7 @@ def _stream(row: Mapping[str, Any]) -> StreamState:
     counts = {name: row[name] for name in STREAM_COUNTERS if row[name] is not None}
     return StreamState(
         id=row["stream_id"],
+        at=row["at"],
         baseline=Baseline(row["at"], row["incarnation"], row["clock"], totals) if totals else None,
         publishing=row["publishing"],
         publisher=row["publisher"],
@@ -121,6 +172,13 @@ def _stream(row: Mapping[str, Any]) -> StreamState:
         width=row["width"],
         height=row["height"],
         pending_since=row["pending_since"],
+        clients=row["clients"],
+        publishers=row["publishers"],
+        pulls=row["pulls"],
+        egress_still_since=row["egress_still_since"],
+        ingress_still_since=row["ingress_still_since"],
+        published_after=row["published_after"],
+        published_by=row["published_by"],
         counts=counts or None,
         seconds=row["counted_seconds"],
         pending_seconds=row["pending_seconds"],

@@ -2,52 +2,113 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from cdn.health import BLIND_AFTER_INTERVALS
 from cdn.model import Poll, Reading, StreamReading
 from cdn.units import HOUR, MINUTE
-from collector.derive import CLOCK_SLACK_SECONDS, NOTHING_NEW, Baseline, first, increase
+from collector import publications
+from collector.derive import CLOCK_SLACK_SECONDS, NOTHING_NEW, Baseline, Increase, first, increase
+from collector.followed import OVERFLOW
+from collector.pulls import Clients
 from collector.state import ServerState, StreamState
 from db.measurements import STREAM_COUNTERS
 
 # A stream gone for longer is forgotten here; should it come back, it began since it was gone.
 REMEMBER_GONE_SECONDS = HOUR
+# What players and edges acknowledge trickles on when the picture stands still.
+STILL_BYTES_PER_SECOND = 125.0
 
 
 @dataclass(slots=True)
 class Moved:
-    """All streams of a server by url, those that this poll changed, and rows for `stream_sample`."""
+    """All streams of a server by url, those that this poll changed, and rows that it leaves.
+
+    egress: bytes that each stream sent since the poll before, by url.
+    samples, publications, events: rows for the tables of these names (`db/samples.py`).
+    """
 
     streams: dict[str, StreamState]
     changed: list[StreamState] = field(default_factory=list)
+    egress: dict[str, int] = field(default_factory=dict)
     samples: list[tuple[Any, ...]] = field(default_factory=list)
+    publications: list[tuple[Any, ...]] = field(default_factory=list)
+    events: list[tuple[Any, ...]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What is the same for all streams of one poll.
+
+    absent_since: since when a stream that was not there before can exist (None: nobody knows).
+    uptime: an upper bound of a stream's age where its server restarted.
+    listed: who is who among the clients, where this poll tells.
+    """
+
+    poll: Poll
+    clock: float | None
+    absent_since: datetime | None
+    uptime: float | None
+    listed: Clients | None
+    is_origin: bool
+    is_home: bool
+    restarted: bool
 
 
 def advance_streams(
-    state: ServerState | None, poll: Poll, reading: Reading, ids: Mapping[str, int], *, complete: bool
+    state: ServerState | None,
+    poll: Poll,
+    reading: Reading,
+    ids: Mapping[str, int],
+    *,
+    complete: bool,
+    listed: Clients | None = None,
+    is_origin: bool = False,
+    is_home: bool = False,
+    is_source: bool = False,
 ) -> Moved:
     """Move every stream of `reading`, and say which are gone.
 
     ids: id of every stream by url. complete: False where one that is missing may be listed elsewhere.
+    listed: the clients, where this poll lists them. is_origin, is_home: of the server (`collector/own.py`).
+    is_source: it pulls from nobody of ours, so what changes here changes first here.
     """
     old: Mapping[str, StreamState] = state.streams if state else {}
-    absent_since = _absent_since(state, poll, reading)
-    uptime = reading.uptime if _restarted(state, reading) else None
+    restarted = _restarted(state, reading)
+    look = _Look(
+        poll=poll,
+        clock=reading.clock,
+        absent_since=None if _is_listed(old, OVERFLOW) else _absent_since(state, poll, reading),
+        uptime=reading.uptime if restarted else None,
+        listed=listed,
+        is_origin=is_origin,
+        is_home=is_home,
+        restarted=restarted,
+    )
     moved = Moved({url: each for url, each in old.items() if each.gone_at is None or _is_kept(each.gone_at, poll)})
     for seen in reading.streams or ():
         before = old.get(seen.url)
-        now = _stream_after(before, seen, ids[seen.url], poll.at, reading.clock, absent_since, uptime)
+        now, grown = _stream_after(before, seen, ids[seen.url], look)
+        if grown.seconds > 0:
+            moved.egress[seen.url] = grown.counts.get("egress_bytes", 0)
+        _note(moved, before, now, look, is_source=is_source)
         _move(moved, seen.url, now, poll)
     if complete:
-        listed = {seen.url for seen in reading.streams or ()}
+        seen_urls = {seen.url for seen in reading.streams or ()}
         for url, before in old.items():
-            if url not in listed and before.gone_at is None:
-                _move(moved, url, _stream_gone(before, poll.at), poll)
+            if url not in seen_urls and before.gone_at is None:
+                now = _stream_gone(before, poll.at)
+                _note(moved, before, now, look, is_source=is_source)
+                _move(moved, url, now, poll)
     return moved
+
+
+def _is_listed(streams: Mapping[str, StreamState], url: str) -> bool:
+    return url in streams and streams[url].gone_at is None
 
 
 def _is_kept(gone_at: datetime, poll: Poll) -> bool:
@@ -73,22 +134,20 @@ def _absent_since(state: ServerState | None, poll: Poll, reading: Reading) -> da
 
 
 def _stream_after(
-    before: StreamState | None,
-    seen: StreamReading,
-    stream_id: int,
-    at: datetime,
-    clock: float | None,
-    absent_since: datetime | None,
-    uptime: float | None,
-) -> StreamState:
-    """The stream's state at `at`. uptime: an upper bound of its age where its server restarted."""
-    now = Baseline(at, seen.incarnation, clock, seen.counters)
+    before: StreamState | None, seen: StreamReading, stream_id: int, look: _Look
+) -> tuple[StreamState, Increase]:
+    """The stream's state after `look`, and what it has grown by."""
+    at, absent_since, uptime = look.poll.at, look.absent_since, look.uptime
+    now = Baseline(at, seen.incarnation, look.clock, seen.counters)
     anew = False
     if seen.age is not None:
         uptime = seen.age
         began = at - timedelta(seconds=seen.age)
         absent_since = None if absent_since is None else max(absent_since, began)
         anew = before is not None and before.baseline is not None and began > before.baseline.at
+    if seen.url == OVERFLOW and not look.restarted:
+        uptime = math.inf  # its counters fall where one of many leaves: that is no new beginning
+    known = before
     if before is not None and before.gone_at is not None and _process(before) != seen.incarnation:
         before = None  # it was gone meanwhile: it began since, not since it was last there
     if before is None:
@@ -102,22 +161,60 @@ def _stream_after(
     for name, count in grown.counts.items():
         pending[name] = pending.get(name, 0) + count
     fresh = grown.seconds > 0
-    return StreamState(
+    publishers, pulls = _told_apart(known, seen.url, look.listed)
+    state = StreamState(
         id=stream_id,
+        at=at,
         baseline=baseline,
         publishing=seen.publishing,
         publisher=seen.publisher,
-        viewers=seen.viewers,
-        video=seen.video,
-        audio=seen.audio,
-        width=seen.width,
-        height=seen.height,
+        viewers=_viewers(seen, publishers, pulls, look),
+        # Without a publisher there is no format: it stays what it was, so that the next one can be compared.
+        video=seen.video or (known.video if known else None),
+        audio=seen.audio or (known.audio if known else None),
+        width=seen.width or (known.width if known else None),
+        height=seen.height or (known.height if known else None),
         pending_since=pending_since,
+        clients=seen.clients,
+        publishers=publishers,
+        pulls=pulls,
+        egress_still_since=_still_since("egress", before, grown, seen),
+        ingress_still_since=_still_since("ingress", before, grown, seen),
+        published_after=known.published_after if known else None,
+        published_by=known.published_by if known else None,
         counts=grown.counts if fresh else counts,
         seconds=grown.seconds if fresh else seconds,
         pending_seconds=pending_seconds + grown.seconds,
         pending=pending,
     )
+    return state, grown
+
+
+def _told_apart(before: StreamState | None, url: str, listed: Clients | None) -> tuple[int | None, int | None]:
+    """Publishers and own servers among a stream's clients, by the newest list of them."""
+    if listed is not None:
+        return listed.publishers.get(url, 0), listed.pulls.get(url, 0)
+    return (before.publishers, before.pulls) if before else (None, None)
+
+
+def _viewers(seen: StreamReading, publishers: int | None, pulls: int | None, look: _Look) -> int | None:
+    """People watching: clients less publishers and own servers; None where nobody told an origin's apart."""
+    if pulls is None or publishers is None or seen.clients is None:
+        return None if look.is_origin else seen.viewers
+    return max(0, seen.clients - publishers - pulls)
+
+
+def _still_since(direction: str, before: StreamState | None, grown: Increase, seen: StreamReading) -> datetime | None:
+    """Since when the bytes of that direction stand still, as far as anybody looked."""
+    if before is None or not seen.publishing:
+        return None
+    since: datetime | None = getattr(before, f"{direction}_still_since")
+    if grown.seconds <= 0:
+        return since
+    count = grown.counts.get(f"{direction}_bytes")
+    if count is None or count >= STILL_BYTES_PER_SECOND * grown.seconds:
+        return None
+    return since or before.at
 
 
 def _process(stream: StreamState) -> str | None:
@@ -125,21 +222,30 @@ def _process(stream: StreamState) -> str | None:
 
 
 def _stream_gone(before: StreamState, at: datetime) -> StreamState:
-    return StreamState(
-        id=before.id,
-        baseline=before.baseline,
+    return replace(
+        before,
+        at=at,
         publishing=False,
         publisher=None,
         viewers=0,
-        video=before.video,
-        audio=before.audio,
-        width=before.width,
-        height=before.height,
-        pending_since=before.pending_since,
-        pending_seconds=before.pending_seconds,
+        clients=0,
+        publishers=None,
+        pulls=None,
+        egress_still_since=None,
+        ingress_still_since=None,
+        counts=None,
+        seconds=None,
         pending=dict(before.pending),
         gone_at=at,
     )
+
+
+def _note(moved: Moved, before: StreamState | None, now: StreamState, look: _Look, *, is_source: bool) -> None:
+    """Note what this look tells of the stream's publications and of its format."""
+    if look.is_home:
+        moved.publications += publications.moved(look.poll.server_id, before, now, look.absent_since, look.restarted)
+    if is_source and before is not None:
+        moved.events += publications.format_changed(look.poll.server_id, before, now)
 
 
 def _move(moved: Moved, url: str, stream: StreamState, poll: Poll) -> None:

@@ -11,14 +11,18 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from cdn.model import Poll
 from collector.advance import Row, Step, advance, sample_row
 from collector.derive import NOTHING_NEW, covered_since
+from collector.followed import OVERFLOW, capped
 from collector.minutes import Traffic, add_traffic
+from collector.own import Own, known
+from collector.pulls import Stranger
 from collector.state import ServerState
 from collector.stored import load_states, status_row, stream_row
-from db import partitions, samples
+from db import fleet, partitions, samples
 from db.engine import Connection, Engine, Rejected, reachable
 
 log = logging.getLogger(__name__)
@@ -28,6 +32,8 @@ LATE_HORIZON = timedelta(days=1)
 
 
 CLOCK_SLACK = timedelta(seconds=5)
+# How long a server's new address or link may stay unnoticed.
+OWN_SECONDS = timedelta(seconds=30)
 
 
 class _MissingDays(Exception):
@@ -39,11 +45,14 @@ class _MissingDays(Exception):
 
 
 class Writer:
-    """Stores polls. Used by one thread. `collector` is the name stored with each status."""
+    """Stores polls. Used by one thread. `collector`: name stored with each status; max_streams: followed a server."""
 
-    def __init__(self, engine: Engine, collector: str) -> None:
+    def __init__(self, engine: Engine, collector: str, max_streams: int = 2_000) -> None:
         self._engine = engine
         self._collector = collector
+        self._max_streams = max_streams
+        self._own = Own()
+        self._own_read: datetime | None = None
         self._states: dict[int, ServerState] = {}
         self._days: set[date] = set()
         self._clock_told = False
@@ -92,26 +101,39 @@ class Writer:
         self._states |= changed
 
     def _write_in(self, connection: Connection, batch: Sequence[Poll]) -> dict[int, ServerState]:
-        batch = self._in_time(connection, batch)
+        now = samples.database_clock(connection)
+        batch = self._in_time(now, batch)
+        own = self._own_servers(connection, now, batch)
         states = self._checked_states(connection, {poll.server_id for poll in batch})
+        batch = [self._capped(states.get(poll.server_id), poll) for poll in batch]
         ids = self._stream_ids(connection, states, batch)
         traffic: Traffic = {}
         rows: list[Row] = []
         stream_samples: list[Row] = []
         streams: dict[tuple[int, int], Row] = {}
+        publications: dict[tuple[Any, ...], Row] = {}
+        events: list[Row] = []
+        pullers: dict[tuple[int, str], Row] = {}
+        links: set[tuple[int, int]] = set()
         newest: dict[int, Poll] = {}
         for poll in batch:
             state = states.get(poll.server_id)
             if state is not None and poll.at <= state.at:
                 rows += self._late(connection, poll, traffic)
                 continue
-            step: Step = advance(state, poll, ids.get(poll.server_id, {}), traffic)
+            step: Step = advance(state, poll, ids.get(poll.server_id, {}), traffic, own)
             states[poll.server_id] = step.state
             newest[poll.server_id] = poll
             rows.append(step.sample)
             stream_samples += step.stream_samples
             for stream in step.streams:
                 streams[poll.server_id, stream.id] = stream_row(poll.server_id, stream, poll.at)
+            publications |= {row[:3]: row for row in step.publications}
+            events += step.events
+            if step.clients is not None:
+                links |= {(puller, poll.server_id) for puller in step.clients.links}
+                for each in step.clients.strangers:
+                    pullers[poll.server_id, each.address] = _puller_row(poll, each)
         minutes = _traffic_rows(traffic)
         self._require_days({row[1].astimezone(UTC).date() for row in (*rows, *stream_samples, *minutes)})
         samples.write(
@@ -121,15 +143,34 @@ class Writer:
             streams=[streams[key] for key in sorted(streams)],
             stream_samples=stream_samples,
             traffic=minutes,
+            publications=[publications[key] for key in sorted(publications)],
+            events=events,
+            pullers=[pullers[key] for key in sorted(pullers)],
         )
+        samples.link(connection, links - own.links)
         return {server_id: states[server_id] for server_id in newest}
 
-    def _in_time(self, connection: Connection, batch: Sequence[Poll]) -> list[Poll]:
+    def _own_servers(self, connection: Connection, now: datetime, batch: Sequence[Poll]) -> Own:
+        """All servers of ours, read again every half minute, and at once where one was reached at a new address."""
+        reached = {poll.server_id: poll.address for poll in batch if poll.address is not None}
+        moved = any(self._own.reached.get(server_id) != address for server_id, address in reached.items())
+        if moved or self._own_read is None or now - self._own_read > OWN_SECONDS:
+            places, links = fleet.own_servers(connection)
+            self._own = known((place._replace(address=reached.get(place.id, place.address)) for place in places), links)
+            self._own_read = now
+        return self._own
+
+    def _capped(self, state: ServerState | None, poll: Poll) -> Poll:
+        if poll.reading is None or poll.reading.streams is None or len(poll.reading.streams) <= self._max_streams:
+            return poll
+        followed = {url for url, each in state.streams.items() if each.gone_at is None} if state else set()
+        return replace(poll, reading=capped(poll.reading, followed - {OVERFLOW}, self._max_streams))
+
+    def _in_time(self, now: datetime, batch: Sequence[Poll]) -> list[Poll]:
         """`batch` with no poll from the future: our clock was wrong then, so it happened just now.
 
         One poll stamped ahead would make all true ones look late until its moment comes.
         """
-        now = samples.database_clock(connection)
         ahead = [poll for poll in batch if poll.at > now + CLOCK_SLACK]
         if ahead and not self._clock_told:
             seconds = (ahead[0].at - now).total_seconds()
@@ -176,6 +217,18 @@ class Writer:
             return []
         add_traffic(traffic, poll, since, None)
         return [sample_row(poll, since, NOTHING_NEW if poll.up else None)]
+
+
+def _puller_row(poll: Poll, stranger: Stranger) -> Row:
+    return (
+        poll.server_id,
+        stranger.address,
+        stranger.streams,
+        stranger.connections,
+        stranger.connected,
+        poll.at,
+        poll.at,
+    )
 
 
 def _by_server(batch: Sequence[Poll]) -> list[list[Poll]]:

@@ -152,6 +152,44 @@ def credentials_of(engine: Engine, server_id: int, key: str) -> Access:
         return Access(server.url, *stored_credentials(server.auth, server.auth_user, server.auth_secret, key))
 
 
+_OWN = text(
+    "SELECT server.id, server.url, server.role = 'origin' AS is_origin, coalesce(status.address, '') AS address,"
+    " server.paused OR status.server_id IS NOT NULL AS asked,"
+    " array(SELECT network::text FROM server_address WHERE server_id = server.id) AS networks"
+    " FROM server LEFT JOIN server_status status ON status.server_id = server.id WHERE server.retired_at IS NULL"
+)
+_LINKS = text(
+    "SELECT server_id, origin_id FROM server_origin JOIN server puller ON puller.id = server_id"
+    " JOIN server origin ON origin.id = origin_id WHERE puller.retired_at IS NULL AND origin.retired_at IS NULL"
+)
+
+
+class Place(NamedTuple):
+    """Where a server stands, and what it is known by: its networks in CIDR, its url, and where it was reached last.
+
+    asked: False where it is still to be polled for the first time.
+    """
+
+    id: int
+    is_origin: bool
+    pulls_from_own: bool
+    networks: tuple[str, ...]
+    address: str
+    url: str = ""
+    asked: bool = True
+
+
+def own_servers(connection: Connection) -> tuple[list[Place], list[tuple[int, int]]]:
+    """Every server that is not retired, and which pulls from which: (puller, origin)."""
+    links = [(row.server_id, row.origin_id) for row in connection.execute(_LINKS)]
+    pulling = {server for server, _ in links}
+    places = [
+        Place(row.id, row.is_origin, row.id in pulling, tuple(row.networks), row.address, row.url, row.asked)
+        for row in connection.execute(_OWN)
+    ]
+    return places, links
+
+
 def versions(connection: Connection) -> dict[int, int]:
     """Every server to poll: id → number of its last change. Cheap: asked every few seconds."""
     rows = connection.execute(select(Server.id, Server.version).where(Server.retired_at.is_(None), ~Server.paused))

@@ -15,6 +15,7 @@ from sqlalchemy import Engine, text
 from cdn.health import BLIND_AFTER_INTERVALS, server_state
 from cdn.metrics import COUNTERS, GAUGES, Metric, Unit
 from cdn.units import BITS_PER_BYTE, MINUTE
+from db.delivered import HOMES, TOTALS, split
 from db.engine import reading
 from db.frame import frame
 
@@ -137,17 +138,21 @@ def freshness(engine: Engine, now: datetime, interval: float) -> pd.DataFrame:
     return found
 
 
+_MINUTES = (
+    "SELECT traffic.at, traffic.server_id, traffic.egress_bytes, traffic.internal_bytes, traffic.origin_bytes,"
+    " traffic.counted_seconds FROM traffic_1m traffic WHERE traffic.at >= :start AND traffic.at < :end"
+)
 _TRAFFIC = text(
-    "WITH minute AS ("
-    " SELECT traffic.at, server.region, server.role = 'edge' AS edge,"
-    "  traffic.egress_bytes::float8 * 8 / nullif(traffic.counted_seconds, 0) AS egress_bps,"
-    "  traffic.viewer_seconds / nullif(traffic.up_seconds, 0) AS viewers,"
-    "  traffic.up_seconds / nullif(traffic.covered_seconds, 0) AS up"
-    " FROM traffic_1m traffic JOIN server ON server.id = traffic.server_id"
-    " WHERE traffic.at >= :start AND traffic.at < :end)"
-    " SELECT at, region, sum(egress_bps) FILTER (WHERE edge) AS egress_bps,"
-    " sum(viewers) FILTER (WHERE edge) AS viewers, sum(up) AS servers_up, count(up) AS servers_covered"
-    " FROM minute GROUP BY at, region ORDER BY at, region"
+    f"WITH {split(_MINUTES)},"
+    " seen AS (SELECT traffic.at, server.region,"
+    "  sum(traffic.viewer_seconds / nullif(traffic.up_seconds, 0)) AS viewers,"
+    "  sum(traffic.up_seconds / nullif(traffic.covered_seconds, 0)) AS servers_up,"
+    "  count(nullif(traffic.covered_seconds, 0)) AS servers_covered"
+    "  FROM traffic_1m traffic JOIN server ON server.id = traffic.server_id"
+    "  WHERE traffic.at >= :start AND traffic.at < :end GROUP BY traffic.at, server.region),"
+    f" sent AS (SELECT at, region, {TOTALS} FROM split GROUP BY at, region)"
+    " SELECT seen.at, seen.region, sent.delivered_bps, sent.internal_bps, seen.viewers, seen.servers_up,"
+    " seen.servers_covered FROM seen LEFT JOIN sent USING (at, region) ORDER BY seen.at, seen.region"
 )
 WINDOWS: dict[str, timedelta] = {"1h": timedelta(hours=1), "6h": timedelta(hours=6), "24h": timedelta(hours=24)}
 
@@ -155,7 +160,8 @@ WINDOWS: dict[str, timedelta] = {"1h": timedelta(hours=1), "6h": timedelta(hours
 def traffic(engine: Engine, now: datetime, window: str) -> pd.DataFrame:
     """The minutes of `window` ("1h") by region; the minute that is still filling is left out.
 
-    at, region, egress_bps and viewers (of the edges), servers_up of servers_covered. Minutes nobody saw have no row.
+    at, region, delivered_bps, internal_bps (to own servers), viewers, servers_up of servers_covered; see
+    db/delivered.py. Minutes nobody saw have no row.
     """
     end = _minute(now)
     with reading(engine) as connection:
@@ -164,68 +170,86 @@ def traffic(engine: Engine, now: datetime, window: str) -> pd.DataFrame:
             _TRAFFIC,
             {"start": end - WINDOWS[window], "end": end},
             times=("at",),
-            numbers=("egress_bps", "viewers", "servers_up", "servers_covered"),
+            numbers=("delivered_bps", "internal_bps", "viewers", "servers_up", "servers_covered"),
         )
 
 
+_FRESH = "status.at > :now - make_interval(secs => :blind * coalesce(server.interval_seconds, :interval))"
 _NOW = text(
-    "SELECT sum(status.egress_bytes::float8 * 8 / nullif(status.counted_seconds, 0))"
-    "  FILTER (WHERE server.role = 'edge' AND status.up) AS egress_bps,"
-    " sum(status.viewers) FILTER (WHERE server.role = 'edge' AND status.up) AS viewers,"
+    "WITH "
+    + split(
+        "SELECT CAST(:now AS timestamptz) AS at, status.server_id, status.egress_bytes, status.internal_bytes,"
+        " status.origin_bytes, status.counted_seconds FROM server_status status JOIN server"
+        f" ON server.id = status.server_id WHERE status.up AND {_FRESH}"
+        " AND server.retired_at IS NULL AND NOT server.paused"
+    )
+    + f" SELECT {TOTALS},"
+    " count(*) FILTER (WHERE role = 'edge' AND egress_bps IS NULL) AS edges_without_traffic,"
+    " count(*) FILTER (WHERE role = 'origin' AND egress_bps IS NOT NULL AND internal_bps IS NULL) AS origins_not_told"
+    " FROM split"
+)
+_SERVERS_NOW = text(
+    "SELECT sum(status.viewers) FILTER (WHERE status.up) AS viewers,"
     " count(*) FILTER (WHERE status.up) AS servers_up, count(*) AS servers_total,"
-    " count(*) FILTER (WHERE server.role = 'edge' AND status.up AND status.egress_bytes IS NULL)"
-    "  AS edges_without_traffic,"
     " count(*) FILTER (WHERE server.role = 'edge') AS edges"
-    " FROM server LEFT JOIN server_status status ON status.server_id = server.id"
-    "  AND status.at > :now - make_interval(secs => :blind * coalesce(server.interval_seconds, :interval))"
+    f" FROM server LEFT JOIN server_status status ON status.server_id = server.id AND {_FRESH}"
     " WHERE server.retired_at IS NULL AND NOT server.paused"
 )
-# An edge says "on air" long after its source is gone: a channel that an origin lists is on air where the
-# origin says so; any other where a copy is published and its bytes grow.
+# An edge says "on air" long after its source is gone: a channel that a first origin lists is on air where that one
+# says so; any other where a copy is published and its bytes grow.
+_IS_ON_AIR = "CASE WHEN has_home THEN at_home ELSE moving END"
 _ON_AIR_NOW = text(
-    "WITH copy AS (SELECT stream.channel_id, server.role, status.publishing,"
-    "  coalesce(status.egress_bytes, 0) + coalesce(status.ingress_bytes, 0) > 0 AS moving"
+    f"WITH {HOMES}, channel AS (SELECT stream.channel_id, bool_or(home.server_id IS NOT NULL) AS has_home,"
+    "  bool_or(home.server_id IS NOT NULL AND status.publishing) AS at_home,"
+    "  bool_or(status.publishing AND coalesce(status.egress_bytes, 0) + coalesce(status.ingress_bytes, 0) > 0)"
+    "   AS moving"
     "  FROM stream_status status JOIN stream ON stream.id = status.stream_id"
     "  JOIN server ON server.id = status.server_id JOIN server_status poll ON poll.server_id = server.id"
+    "  LEFT JOIN home ON home.server_id = server.id"
     "  WHERE status.gone_at IS NULL AND poll.up AND server.retired_at IS NULL AND NOT server.paused"
-    "   AND status.at > :now - make_interval(secs => :blind * coalesce(server.interval_seconds, :interval))),"
-    " channel AS (SELECT channel_id, bool_or(role = 'origin') AS has_origin,"
-    "  bool_or(role = 'origin' AND publishing) AS at_origin, bool_or(publishing AND moving) AS moving"
-    "  FROM copy GROUP BY channel_id)"
-    " SELECT count(*) FILTER (WHERE CASE WHEN has_origin THEN at_origin ELSE moving END) AS streams_on_air FROM channel"
+    f"   AND {_FRESH} GROUP BY stream.channel_id)"
+    f" SELECT count(*) FILTER (WHERE {_IS_ON_AIR}) AS streams_on_air FROM channel"
 )
 _HOUR_AGO = text(
-    "SELECT sum(egress_bytes::float8 * 8 / nullif(counted_seconds, 0)) FILTER (WHERE server.role = 'edge')"
-    "  AS egress_bps,"
-    " sum(viewer_seconds / nullif(up_seconds, 0)) FILTER (WHERE server.role = 'edge') AS viewers,"
+    "WITH "
+    + split(
+        "SELECT at, server_id, egress_bytes, internal_bytes, origin_bytes, counted_seconds"
+        " FROM traffic_1m WHERE at = :minute"
+    )
+    + f" SELECT {TOTALS} FROM split"
+)
+_SERVERS_THEN = text(
+    "SELECT sum(viewer_seconds / nullif(up_seconds, 0)) AS viewers,"
     " sum(up_seconds / nullif(covered_seconds, 0)) AS servers_up,"
-    " count(*) FILTER (WHERE covered_seconds > 0) AS servers_total"
-    " FROM traffic_1m JOIN server ON server.id = traffic_1m.server_id WHERE traffic_1m.at = :minute"
+    " count(*) FILTER (WHERE covered_seconds > 0) AS servers_total FROM traffic_1m WHERE at = :minute"
 )
 _ON_AIR_THEN = text(
-    "WITH channel AS (SELECT stream.channel_id, bool_or(server.role = 'origin') AS has_origin,"
-    "  bool_or(server.role = 'origin' AND sample.publishing) AS at_origin,"
+    f"WITH {HOMES}, channel AS (SELECT stream.channel_id, bool_or(home.server_id IS NOT NULL) AS has_home,"
+    "  bool_or(home.server_id IS NOT NULL AND sample.publishing) AS at_home,"
     "  bool_or(sample.publishing AND sample.egress_bytes + sample.ingress_bytes > 0) AS moving"
     "  FROM stream_sample sample JOIN stream ON stream.id = sample.stream_id"
-    "  JOIN server ON server.id = sample.server_id"
+    "  LEFT JOIN home ON home.server_id = sample.server_id"
     "  WHERE sample.at > :start AND sample.at <= :end GROUP BY stream.channel_id)"
-    " SELECT count(*) FILTER (WHERE CASE WHEN has_origin THEN at_origin ELSE moving END) AS streams_on_air,"
-    " count(*) AS rows FROM channel"
+    f" SELECT count(*) FILTER (WHERE {_IS_ON_AIR}) AS streams_on_air, count(*) AS rows FROM channel"
 )
 
 
 def summary(engine: Engine, now: datetime, interval: float) -> pd.DataFrame:
     """The fleet in a few figures, now and an hour ago (index "now", "hour_ago"); NaN where nobody knows.
 
-    egress_bps, viewers: sums of the edges; streams_on_air: channels published somewhere; servers_up of
-    servers_total; edges_without_traffic of `edges`: answer, but count no bytes (never in the sum).
+    delivered_bps, internal_bps, origin_offload: see db/delivered.py; viewers: people, own servers left out;
+    streams_on_air: channels published somewhere; servers_up of servers_total; of the sums left out are
+    edges_without_traffic of `edges`, which count no bytes, and origins_not_told, whose viewers and own servers
+    nobody told apart.
     """
     ago = now - timedelta(hours=1)
     parameters = {"now": now, "interval": interval, "blind": BLIND_AFTER_INTERVALS}
     with reading(engine) as connection:
         current = dict(connection.execute(_NOW, parameters).mappings().one())
+        current |= dict(connection.execute(_SERVERS_NOW, parameters).mappings().one())
         current |= dict(connection.execute(_ON_AIR_NOW, parameters).mappings().one())
         before = dict(connection.execute(_HOUR_AGO, {"minute": _minute(ago)}).mappings().one())
+        before |= dict(connection.execute(_SERVERS_THEN, {"minute": _minute(ago)}).mappings().one())
         then = connection.execute(_ON_AIR_THEN, {"start": ago - timedelta(seconds=MINUTE + interval), "end": ago}).one()
     if not before["servers_total"]:
         before["servers_total"] = None
@@ -236,6 +260,7 @@ def summary(engine: Engine, now: datetime, interval: float) -> pd.DataFrame:
 _STREAMS = text(
     "SELECT server.id AS server_id, server.name AS server, stream.url, channel.vhost, channel.app, channel.name,"
     " status.publishing AND poll.up AS publishing, status.viewers::float8 AS viewers,"
+    " status.clients::float8 AS clients, status.pulls::float8 AS pulls,"
     " status.egress_bytes::float8 * 8 / nullif(status.counted_seconds, 0) AS egress_bps,"
     " status.ingress_bytes::float8 * 8 / nullif(status.counted_seconds, 0) AS ingress_bps,"
     " status.video, status.audio, status.width, status.height, status.at"
@@ -249,7 +274,13 @@ _STREAMS = text(
 def streams(engine: Engine) -> pd.DataFrame:
     """Every stream that a server lists: whose, url and its parts, publishing, viewers, rates, format, at."""
     with reading(engine) as connection:
-        return frame(connection, _STREAMS, {}, times=("at",), numbers=("viewers", "egress_bps", "ingress_bps"))
+        return frame(
+            connection,
+            _STREAMS,
+            {},
+            times=("at",),
+            numbers=("viewers", "clients", "pulls", "egress_bps", "ingress_bps"),
+        )
 
 
 def _minute(moment: datetime) -> datetime:

@@ -62,8 +62,9 @@ sample = Table(
 )
 
 # The newest poll of a server, and the raw counters that the next increase is counted from: `counters`, true
-# at `counted_at`; those of other worker processes in `workers`. After a failed poll the metrics stay those
-# of the last good one (`good_at`).
+# at `counted_at`; those of other worker processes in `workers`; those before them in `previous`. Since `audited`
+# the increases of all samples add up to what the counters grew. `pulls`: own servers among its clients.
+# After a failed poll the metrics stay those of the last good one (`good_at`).
 server_status = Table(
     "server_status",
     Base.metadata,
@@ -77,6 +78,7 @@ server_status = Table(
     Column("notes", JSONB, nullable=False),
     Column("collector", Text, nullable=False),
     Column("url", Text, nullable=False),
+    Column("address", Text),
     _time("certificate_expires"),
     Column("clock_difference", Double),
     _time("counted_at"),
@@ -84,13 +86,19 @@ server_status = Table(
     Column("clock", Double),
     Column("counters", JSONB, nullable=False),
     Column("workers", JSONB, nullable=False),
+    Column("previous", JSONB),
+    Column("audited", JSONB),
+    Column("pulls", JSONB),
     _time("streams_at"),
     Column("counted_seconds", Double),
     *(metric_column(metric) for metric in METRICS),
     postgresql_with={"fillfactor": "70"},
 )
 
-# The newest look at a stream, its raw counters, and what grew since its last row in stream_sample.
+# The newest look at a stream, its raw counters, and what grew since its last row in stream_sample. `clients` are
+# `viewers`, `publishers` and own servers that pull (`pulls`); null where nobody told them apart.
+# `egress_still_since`, `ingress_still_since`: since when those bytes stand still.
+# `published_after`, `published_by`: between these the publication began that is going on.
 stream_status = Table(
     "stream_status",
     Base.metadata,
@@ -101,11 +109,18 @@ stream_status = Table(
     Column("incarnation", Text, nullable=False),
     Column("publishing", Boolean, nullable=False),
     Column("publisher", Text),
-    Column("viewers", BigInteger, nullable=False),
+    Column("viewers", BigInteger),
+    Column("clients", BigInteger),
+    Column("publishers", BigInteger),
+    Column("pulls", BigInteger),
     Column("video", Text),
     Column("audio", Text),
     Column("width", Integer),
     Column("height", Integer),
+    _time("egress_still_since"),
+    _time("ingress_still_since"),
+    _time("published_after"),
+    _time("published_by"),
     Column("clock", Double),
     *(Column(f"{name}_total", BigInteger) for name in STREAM_COUNTERS),
     Column("counted_seconds", Double),
@@ -134,7 +149,8 @@ stream_sample = Table(
 
 # A server's minute, for live charts. Bytes are split over the minutes they grew in and add up exactly to
 # the increases in `sample`; covered_seconds were polled, up_seconds of them good, counted_seconds have
-# bytes (more than covered after a gap). Gauges are sums of value x seconds over up_seconds.
+# bytes (more than covered after a gap). Gauges are sums of value x seconds over up_seconds. internal_bytes are
+# those of egress_bytes that went to own servers, null where nobody told them apart.
 traffic_1m = Table(
     "traffic_1m",
     Base.metadata,
@@ -142,6 +158,8 @@ traffic_1m = Table(
     _time("at", primary_key=True),
     Column("egress_bytes", BigInteger),
     Column("ingress_bytes", BigInteger),
+    Column("internal_bytes", BigInteger),
+    Column("origin_bytes", BigInteger),
     Column("viewer_seconds", Double),
     Column("stream_seconds", Double),
     Column("covered_seconds", Double, nullable=False),
@@ -149,6 +167,57 @@ traffic_1m = Table(
     Column("counted_seconds", Double, nullable=False),
     Index("ix_traffic_1m_at", "at"),
     postgresql_partition_by="RANGE (at)",
+)
+
+# One publish session of a stream, as its home origin saw it. It began after `began_after` (null: nobody knows) and by
+# `began_by`, it ended after `ended_after` and by `ended_by` (null: it goes on). end_reason: cdn.model.PublicationEnd.
+publication = Table(
+    "publication",
+    Base.metadata,
+    _server_unchecked(),
+    Column("stream_id", BigInteger, primary_key=True),
+    _time("began_by", primary_key=True),
+    _time("began_after"),
+    _time("ended_after"),
+    _time("ended_by"),
+    Column("end_reason", Text),
+    Column("publisher", Text),
+    Column("format", Text),
+    Index("ix_publication_began_by", "began_by"),
+)
+
+# Something that happened once, seen `at`, not yet so at `after`. stream_id 0: to the server itself.
+# kind: cdn.model.EventKind; before, now: what changed, in words.
+event = Table(
+    "event",
+    Base.metadata,
+    _server_unchecked(),
+    _time("at", primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("stream_id", BigInteger, primary_key=True),
+    _time("after"),
+    Column("before", Text),
+    Column("now", Text),
+    Index("ix_event_at", "at"),
+)
+
+# An address that pulls from a server and belongs to none of ours: perhaps a server nobody entered yet.
+# kind, url, told: what answers there, once it was tried at `tried_at`. dismissed_at: somebody said it is none.
+puller = Table(
+    "puller",
+    Base.metadata,
+    _server(),
+    Column("address", Text, primary_key=True),
+    Column("streams", Integer, nullable=False),
+    Column("connections", Integer, nullable=False),
+    Column("connected_seconds", Double),
+    _time("first_at", nullable=False),
+    _time("at", nullable=False),
+    _time("tried_at"),
+    Column("kind", Text),
+    Column("url", Text),
+    Column("told", Text),
+    _time("dismissed_at"),
 )
 
 PARTITIONED: tuple[Table, ...] = (sample, stream_sample, traffic_1m)

@@ -14,8 +14,18 @@ from sqlalchemy.dialects.postgresql import insert
 
 from cdn.metrics import METRICS
 from db.bulk import Row, copy, replace_all, upsert
-from db.measurements import STREAM_COUNTERS, sample, server_status, stream_sample, stream_status, traffic_1m
-from db.models import Channel, Stream
+from db.measurements import (
+    STREAM_COUNTERS,
+    event,
+    publication,
+    puller,
+    sample,
+    server_status,
+    stream_sample,
+    stream_status,
+    traffic_1m,
+)
+from db.models import Channel, ServerOrigin, Stream
 
 METRIC_COLUMNS = tuple(metric.name for metric in METRICS)
 POLL_COLUMNS = ("up", "reason", "detail", "connect_seconds", "first_byte_seconds", "response_seconds")
@@ -40,6 +50,7 @@ STATUS_COLUMNS = (
     "notes",
     "collector",
     "url",
+    "address",
     "certificate_expires",
     "clock_difference",
     "counted_at",
@@ -47,6 +58,9 @@ STATUS_COLUMNS = (
     "clock",
     "counters",
     "workers",
+    "previous",
+    "audited",
+    "pulls",
     "streams_at",
     "counted_seconds",
     *METRIC_COLUMNS,
@@ -60,10 +74,17 @@ STREAM_STATUS_COLUMNS = (
     "publishing",
     "publisher",
     "viewers",
+    "clients",
+    "publishers",
+    "pulls",
     "video",
     "audio",
     "width",
     "height",
+    "egress_still_since",
+    "ingress_still_since",
+    "published_after",
+    "published_by",
     "clock",
     *(f"{name}_total" for name in STREAM_COUNTERS),
     "counted_seconds",
@@ -92,7 +113,22 @@ TRAFFIC_COLUMNS = (
     "covered_seconds",
     "up_seconds",
     "counted_seconds",
+    "internal_bytes",
+    "origin_bytes",
 )
+PUBLICATION_COLUMNS = (
+    "server_id",
+    "stream_id",
+    "began_by",
+    "began_after",
+    "ended_after",
+    "ended_by",
+    "end_reason",
+    "publisher",
+    "format",
+)
+EVENT_COLUMNS = ("server_id", "at", "kind", "stream_id", "after", "before", "now")
+PULLER_COLUMNS = ("server_id", "address", "streams", "connections", "connected_seconds", "first_at", "at")
 # A minute is added to, never replaced; what a source does not count stays unknown.
 _ADD_TRAFFIC = "(server_id, at) DO UPDATE SET " + ", ".join(
     f"{name} = CASE WHEN EXCLUDED.{name} IS NULL THEN traffic_1m.{name}"
@@ -101,6 +137,9 @@ _ADD_TRAFFIC = "(server_id, at) DO UPDATE SET " + ", ".join(
 )
 _REPLACE_STATUS = replace_all(STATUS_COLUMNS, ("server_id",))
 _REPLACE_STREAM_STATUS = replace_all(STREAM_STATUS_COLUMNS, ("server_id", "stream_id"))
+
+_REPLACE_PUBLICATION = replace_all(PUBLICATION_COLUMNS, ("server_id", "stream_id", "began_by"))
+_SEE_PULLER = replace_all(tuple(name for name in PULLER_COLUMNS if name != "first_at"), ("server_id", "address"))
 
 _LOCK_STATUS = text("SELECT server_id, at FROM server_status WHERE server_id = ANY(:ids) ORDER BY server_id FOR UPDATE")
 _LOCK_NEW = text("SELECT pg_advisory_xact_lock(:space, :id)")
@@ -187,13 +226,29 @@ def write(
     streams: Sequence[Row],
     stream_samples: Sequence[Row],
     traffic: Sequence[Row],
+    publications: Sequence[Row] = (),
+    events: Sequence[Row] = (),
+    pullers: Sequence[Row] = (),
 ) -> None:
-    """Write one batch; at most one status row a server and one row a stream. Commit is the caller's."""
+    """Write one batch; at most one status row a server and one row a stream or publication. Commit is the caller's."""
     copy(connection, sample, SAMPLE_COLUMNS, samples)
     upsert(connection, server_status, STATUS_COLUMNS, statuses, _REPLACE_STATUS)
     upsert(connection, stream_status, STREAM_STATUS_COLUMNS, streams, _REPLACE_STREAM_STATUS)
     copy(connection, stream_sample, STREAM_SAMPLE_COLUMNS, stream_samples)
     upsert(connection, traffic_1m, TRAFFIC_COLUMNS, traffic, _ADD_TRAFFIC)
+    upsert(connection, publication, PUBLICATION_COLUMNS, publications, _REPLACE_PUBLICATION)
+    upsert(connection, event, EVENT_COLUMNS, events, "DO NOTHING")
+    upsert(connection, puller, PULLER_COLUMNS, pullers, _SEE_PULLER)
+
+
+def link(connection: Connection, links: Iterable[tuple[int, int]]) -> None:
+    """Store that servers pull from origins: (server, origin) pairs seen among an origin's clients.
+
+    No change of the server that others who edit it would have to be told: it is what is so already.
+    """
+    rows = [{"server_id": server, "origin_id": origin} for server, origin in sorted(links)]
+    if rows:
+        connection.execute(insert(ServerOrigin).on_conflict_do_nothing(), rows)
 
 
 def forget_gone_streams(connection: Connection, before: datetime) -> int:

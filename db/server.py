@@ -14,11 +14,13 @@ from db.frame import frame
 from db.live import RATES, WINDOWS, rate_name
 
 POINTS = 240
+TIMINGS = ("connect_seconds", "first_byte_seconds", "response_seconds")
 _GAUGES = tuple(metric.name for metric in GAUGES)
 
 _HISTORY = text(
     "SELECT date_bin(make_interval(secs => :step), sample.at, :origin) AS at,"
-    " avg(CASE WHEN up THEN 1 ELSE 0 END)::float8 AS up_ratio, avg(response_seconds) AS response_seconds, "
+    " avg(CASE WHEN up THEN 1 ELSE 0 END)::float8 AS up_ratio, avg(connect_seconds) AS connect_seconds,"
+    " avg(first_byte_seconds) AS first_byte_seconds, avg(response_seconds) AS response_seconds, "
     + ", ".join(
         f"sum({each.name})::float8 * {BITS_PER_BYTE if rate_name(each).endswith('_bps') else 1}"
         f" / nullif(sum(counted_seconds) FILTER (WHERE {each.name} IS NOT NULL), 0) AS {rate_name(each)}"
@@ -33,7 +35,8 @@ _HISTORY = text(
 def server_history(engine: Engine, now: datetime, server_id: int, window: str) -> pd.DataFrame:
     """Evenly stepped history of one server over `window` ("1h", "6h", "24h"), at most about 240 rows.
 
-    Columns: at (start of the step), up_ratio, response_seconds, one rate a counter (Σ increase ÷ Σ counted
+    Columns: at (start of the step), up_ratio, connect_seconds (NaN where a kept connection needed none),
+    first_byte_seconds and response_seconds, one rate a counter (Σ increase ÷ Σ counted
     seconds), one mean a gauge. Steps nobody polled are rows of NaN: a gap stays a gap.
     """
     length = WINDOWS[window]
@@ -45,7 +48,7 @@ def server_history(engine: Engine, now: datetime, server_id: int, window: str) -
             _HISTORY,
             {"step": step, "origin": end - length, "id": server_id, "start": end - length, "end": end},
             times=("at",),
-            numbers=("up_ratio", "response_seconds", *RATES, *_GAUGES),
+            numbers=("up_ratio", *TIMINGS, *RATES, *_GAUGES),
         )
     steps = pd.date_range(end - length, periods=round(length.total_seconds() / step), freq=pd.Timedelta(seconds=step))
     grid = pd.DataFrame({"at": steps.as_unit("us")})
@@ -54,7 +57,8 @@ def server_history(engine: Engine, now: datetime, server_id: int, window: str) -
 
 _STREAMS = text(
     "SELECT stream.url, channel.vhost, channel.app, channel.name, status.publishing,"
-    " status.viewers::float8 AS viewers,"
+    " status.viewers::float8 AS viewers, status.clients::float8 AS clients, status.pulls::float8 AS pulls,"
+    " status.egress_still_since, status.ingress_still_since,"
     " status.egress_bytes::float8 * 8 / nullif(status.counted_seconds, 0) AS egress_bps,"
     " status.ingress_bytes::float8 * 8 / nullif(status.counted_seconds, 0) AS ingress_bps,"
     " minute.frame_rate, status.video, status.audio, status.width::float8 AS width, status.height::float8 AS height,"
@@ -72,6 +76,7 @@ _STREAMS = text(
 def server_streams(engine: Engine, now: datetime, server_id: int) -> pd.DataFrame:
     """The streams on one server, on air first, then busiest; those gone for more than an hour are left out.
 
+    clients are viewers, publishers and own servers (`pulls`); viewers is NaN where nobody told them apart.
     frame_rate is the mean of the last two minutes and NaN where the server counts no frames (every edge).
     """
     parameters = {
@@ -84,8 +89,8 @@ def server_streams(engine: Engine, now: datetime, server_id: int) -> pd.DataFram
             connection,
             _STREAMS,
             parameters,
-            times=("at", "gone_at"),
-            numbers=("viewers", "egress_bps", "ingress_bps", "frame_rate", "width", "height"),
+            times=("at", "gone_at", "egress_still_since", "ingress_still_since"),
+            numbers=("viewers", "clients", "pulls", "egress_bps", "ingress_bps", "frame_rate", "width", "height"),
         )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Engine
 
+import db.channels
 import db.engine
 import db.live
 import db.server
@@ -22,6 +23,7 @@ from cdn.clock import utc_now
 from cdn.errors import Unavailable
 from cdn.health import server_state
 from cdn.metrics import GAUGES
+from tests import fake_channels
 
 STATES = ("calm", "problems", "blind", "empty", "away", "many", "hostile", "one", "waiting", "all_down")
 REGIONS = {
@@ -34,7 +36,8 @@ INTERVAL = 15.0
 # When the collector of the state "blind" fell silent.
 BLIND_SINCE = utc_now() - timedelta(minutes=6)
 STREAM_COLUMNS = [
-    *("url", "vhost", "app", "name", "publishing", "viewers", "egress_bps", "ingress_bps", "frame_rate"),
+    *("url", "vhost", "app", "name", "publishing", "viewers", "clients", "pulls"),
+    *("egress_bps", "ingress_bps", "frame_rate", "egress_still_since", "ingress_still_since"),
     *("video", "audio", "width", "height", "at", "gone_at", "gone"),
 ]
 HOSTILE = (
@@ -87,6 +90,7 @@ def _row(place: int, name: str, kind: str, role: str, region: str, now: datetime
         "response_seconds": 0.021 + 0.002 * (place % 9),
         **dict.fromkeys(db.live.RATES, math.nan),
         "egress_bps": full * 6.4e9 * (1 if edge else 0.1) if srs else math.nan,
+        "internal_bps": math.nan if edge or not srs else full * 6.4e8 * 0.97,
         "ingress_bps": full * 6.4e7 if srs else math.nan,
         "requests_per_second": math.nan if srs else 212.5,
         "accepted_connections_per_second": math.nan if srs else 12.25,
@@ -220,17 +224,20 @@ def summary(state: str, now: datetime) -> pd.DataFrame:
     up = found[found["up"].eq(True) & ~found["paused"].astype(bool)]
     edges = up[up["role"] == "edge"]
     current = {
-        "egress_bps": edges["egress_bps"].sum(min_count=1),
-        "viewers": edges["viewers"].sum(min_count=1),
+        "delivered_bps": up["egress_bps"].sum(min_count=1) - up["internal_bps"].sum(),
+        "internal_bps": up["internal_bps"].sum(min_count=1),
+        "origin_offload": 0.94 if len(up) else math.nan,
+        "viewers": up["viewers"].sum(min_count=1),
         "streams_on_air": 14.0 if len(up) else 0.0,
         "servers_up": len(up),
         "servers_total": len(found),
         "edges_without_traffic": int(edges["egress_bps"].isna().sum()),
+        "origins_not_told": 0,
         "edges": len(edges),
     }
     before = {
         **current,
-        "egress_bps": current["egress_bps"] * 0.951,
+        "delivered_bps": current["delivered_bps"] * 0.951,
         "viewers": current["viewers"] * 1.042,
         "servers_up": len(found),
     }
@@ -241,7 +248,7 @@ def summary(state: str, now: datetime) -> pd.DataFrame:
 
 def traffic(state: str, now: datetime, window: str) -> pd.DataFrame:
     """As db.live.traffic; five minutes in the middle were seen by nobody."""
-    columns = ["at", "region", "egress_bps", "viewers", "servers_up", "servers_covered"]
+    columns = ["at", "region", "delivered_bps", "internal_bps", "viewers", "servers_up", "servers_covered"]
     found = fleet(state, now)
     rows = []
     end = now.replace(second=0, microsecond=0)
@@ -253,13 +260,14 @@ def traffic(state: str, now: datetime, window: str) -> pd.DataFrame:
             continue
         for place, (region, group) in enumerate(found.groupby("region", sort=False)):
             share = 1 + 0.0016 * minute + 0.02 * math.sin(minute / 3 + place)
-            edges = group[group["role"] == "edge"]
+            sent, internal = group["egress_bps"].sum(min_count=1), group["internal_bps"].sum()
             rows.append(
                 [
                     at,
                     region,
-                    edges["egress_bps"].sum(min_count=1) * share,
-                    edges["viewers"].sum(min_count=1) * share,
+                    (sent - internal) * share,
+                    internal * share,
+                    group["viewers"].sum(min_count=1) * share,
                     float(len(group)),
                     float(len(group)),
                 ]
@@ -304,10 +312,14 @@ def server_streams(state: str, now: datetime, server_id: int) -> pd.DataFrame:
             "app": "live",
             "name": name,
             "publishing": place != 3,
-            "viewers": 400.0 - 60 * place,
+            "viewers": 400.0 - 60 * place if row["role"] == "edge" else 3.0 * place,
+            "clients": 400.0 - 60 * place if row["role"] == "edge" else 3.0 * place + 13,
+            "pulls": math.nan if row["role"] == "edge" else 12.0,
             "egress_bps": 1.2e9 - 2e8 * place,
             "ingress_bps": 6.1e6,
             "frame_rate": 25.0 if row["role"] == "origin" else math.nan,
+            "egress_still_since": None,
+            "ingress_still_since": None,
             "video": "H264",
             "audio": "AAC",
             "width": 1920.0,
@@ -319,7 +331,7 @@ def server_streams(state: str, now: datetime, server_id: int) -> pd.DataFrame:
         for place, name in enumerate(names)
     ]
     frame = pd.DataFrame(rows, columns=STREAM_COLUMNS)
-    for name in ("at", "gone_at"):
+    for name in ("at", "gone_at", "egress_still_since", "ingress_still_since"):
         frame[name] = pd.to_datetime(frame[name], utc=True).astype("datetime64[us, UTC]")
     return frame
 
@@ -345,13 +357,19 @@ def install(state: Callable[[], str], put: Callable[[Any, str, Any], None] = set
     """Put the fakes in the place of the real functions by `put` (setattr, or a monkeypatch's)."""
 
     def asked(function: Callable[..., pd.DataFrame], drop_interval: bool = False) -> Callable[..., pd.DataFrame]:
-        def answer(engine: Engine | None, now: datetime, *rest: Any) -> pd.DataFrame:
+        def answer(engine: Engine | None, now: datetime, *rest: Any, **named: Any) -> pd.DataFrame:
             current = state()
             if current == "away":
                 raise Unavailable("the database at local socket/cdn does not answer: connection refused")
-            return function(current, now, *(() if drop_interval else rest))
+            return function(current, now, *(() if drop_interval else rest), **named)
 
         return answer
+
+    def of_channels(function: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFrame]:
+        def answer(current: str, now: datetime, *rest: Any, **named: Any) -> pd.DataFrame:
+            return function(current, now, fleet(current, now), HOSTILE, *rest[1:], **named)
+
+        return asked(answer)
 
     put(db.engine, "shared", lambda: None)
     put(db.live, "fleet", asked(fleet, drop_interval=True))
@@ -361,3 +379,5 @@ def install(state: Callable[[], str], put: Callable[[Any, str, Any], None] = set
     put(db.server, "server_history", asked(server_history))
     put(db.server, "server_streams", asked(server_streams))
     put(db.server, "state_changes", asked(state_changes))
+    for name in ("channels", "copies", "publications", "events"):
+        put(db.channels, name, of_channels(getattr(fake_channels, name)))

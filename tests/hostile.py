@@ -151,9 +151,18 @@ def ok(body: bytes, *headers: str) -> bytes:
 
 
 def certificate(
-    folder: Path, *, host: str = "127.0.0.1", issued_days_ago: int = 1, valid_days: int = 30
+    folder: Path,
+    *,
+    host: str = "127.0.0.1",
+    issued_days_ago: int = 1,
+    valid_days: int = 30,
+    issuer: str = "",
+    readable: bool = True,
 ) -> tuple[ssl.SSLContext, Path, datetime]:
-    """A self-signed certificate for `host`: the server's TLS context, the file to trust it by, its end."""
+    """A certificate for `host`: the server's TLS context, the file to trust it by, its end.
+
+    It is self-signed, or by an `issuer` that exists nowhere else. Not readable: where its end belongs stand letters.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     begins = datetime.now(UTC).replace(microsecond=0) - timedelta(days=issued_days_ago)
@@ -166,17 +175,20 @@ def certificate(
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
-        .issuer_name(name)
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]) if issuer else name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(begins)
         .not_valid_after(ends)
         .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
+        .sign(ec.generate_private_key(ec.SECP256R1()) if issuer else key, hashes.SHA256())
     )
+    der = made.public_bytes(serialization.Encoding.DER)
+    if not readable:
+        der = der.replace(ends.strftime("%y%m%d%H%M%SZ").encode(), b"no date at all"[:13])
     public, private = folder / f"{host}.pem", folder / f"{host}.key"
-    public.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    public.write_text(ssl.DER_cert_to_PEM_cert(der))
     private.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )

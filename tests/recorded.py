@@ -9,7 +9,7 @@ import orjson
 
 from cdn.model import Kind, Reading, Role, Target
 from collector.sources import SOURCES
-from collector.sources.script import Ask, Reply, run
+from collector.sources.script import Ask, Reply, Wanted, run
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -25,7 +25,7 @@ def srs(summaries: bytes, streams: bytes, role: Role = Role.EDGE, most: int = 2_
     def answer(ask: Ask) -> Reply:
         return Reply(summaries if ask.path == "/api/v1/summaries" else streams)
 
-    return run(SOURCES[Kind.SRS].read(target(role=role), most), answer)
+    return run(SOURCES[Kind.SRS].read(target(role=role), Wanted(most)), answer)
 
 
 def recorded(name: str, role: Role = Role.EDGE) -> Reading:
@@ -35,7 +35,7 @@ def recorded(name: str, role: Role = Role.EDGE) -> Reading:
 
 def nginx(body: bytes, server: str = "nginx/1.22.1") -> Reading:
     """The reading of an NGINX status page."""
-    return run(SOURCES[Kind.NGINX].read(target(Kind.NGINX), 1), lambda _: Reply(body, server))
+    return run(SOURCES[Kind.NGINX].read(target(Kind.NGINX), Wanted(1)), lambda _: Reply(body, server))
 
 
 def changed(name: str, *path: str | int, value: Any) -> bytes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from cdn.model import Kind, PollError, Reading, Reason, Role
+from cdn.model import Kind, PollError, Reading, Reason
 from collector.derive import Baseline, Increase, increase
 from collector.sources import SOURCES
-from collector.sources.script import Ask, Reply, run
+from collector.sources.script import Ask, Reply, Wanted, run
 from tests.readings import moment
 from tests.recorded import FIXTURES, nginx, recorded, target
 
@@ -21,7 +21,7 @@ def body(name: str) -> bytes:
 
 def one_page(kind: Kind, answer: bytes, url: str = "http://127.0.0.1/page", most: int = 2_000) -> Reading:
     """The reading of a server of that kind whose one page answers so."""
-    return run(SOURCES[kind].read(target(kind, url=url), most), lambda _: Reply(answer, "nginx/1.22.1"))
+    return run(SOURCES[kind].read(target(kind, url=url), Wanted(most)), lambda _: Reply(answer, "nginx/1.22.1"))
 
 
 def vts(answer: bytes) -> Reading:
@@ -55,12 +55,12 @@ def plus(
             raise PollError(Reason.HTTP_STATUS, f"GET {ask.path} gave 404, want 200")
         return Reply(body(f"nginx_plus/{name}"))
 
-    return run(SOURCES[Kind.NGINX_PLUS].read(target(Kind.NGINX_PLUS, url=url), 1), answer)
+    return run(SOURCES[Kind.NGINX_PLUS].read(target(Kind.NGINX_PLUS, url=url), Wanted(1)), answer)
 
 
 # Of every kind, a recorded answer that has all the kind reports.
 COMPLETE: Mapping[Kind, Callable[[], Reading]] = {
-    Kind.SRS: lambda: recorded("srs/origin-live/", Role.ORIGIN),
+    Kind.SRS: lambda: recorded("srs/edge1-live/"),
     Kind.NGINX: lambda: nginx(body("nginx/stub_status.txt")),
     Kind.NGINX_VTS: lambda: vts(body("nginx_vts/vts_status_format_json.json")),
     Kind.NGINX_RTMP: lambda: rtmp(body("nginx_rtmp/rtmp_stat.xml")),

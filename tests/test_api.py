@@ -54,9 +54,9 @@ def fleet(engine: Engine) -> int:
 def test_the_summary_tells_the_fleet_now(api: TestClient, fleet: int) -> None:
     answer = api.get("/summary", headers=SIGNED_IN).json()
     assert answer["now"]["viewers"] == 7.0
-    assert answer["now"]["egress_bps"] == pytest.approx(16_000, rel=0.02)
+    assert answer["now"]["delivered_bps"] == pytest.approx(16_000, rel=0.02)
     assert (answer["now"]["servers_up"], answer["now"]["servers_total"]) == (1, 2)
-    assert answer["hour_ago"]["egress_bps"] is None  # nobody knows: null, not 0
+    assert answer["hour_ago"]["delivered_bps"] is None  # nobody knows: null, not 0
     assert answer["states"] == {"fine": 1, "waiting": 1}
     assert answer["freshness"]["silent"] is False
 

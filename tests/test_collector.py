@@ -32,8 +32,9 @@ class Recorded(BaseHTTPRequestHandler):
     """Serves the recorded answers of an SRS origin."""
 
     def do_GET(self) -> None:
-        name = {"/api/v1/summaries": "summaries", "/api/v1/streams/": "streams"}.get(self.path.partition("?")[0])
-        body = (FIXTURES / f"srs/origin-live/{name}.json").read_bytes() if name else b"{}"
+        name = self.path.partition("?")[0].removeprefix("/api/v1/").strip("/")
+        known = name in ("summaries", "streams", "clients")
+        body = (FIXTURES / f"srs/origin-live/{name}.json").read_bytes() if known else b"{}"
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Connection", "Close")
@@ -92,7 +93,13 @@ def test_recorded_answers_come_over_http_into_the_database(
     rows = every(
         engine, "SELECT name, up, software, reason, viewers FROM server_status JOIN server ON id = server_id ORDER BY 1"
     )
-    assert rows == [("gone-1", False, None, "refused", None), ("origin-1", True, "SRS 6.0.157", None, 4.0)]
+    assert rows == [("gone-1", False, None, "refused", None), ("origin-1", True, "SRS 6.0.157", None, 2.0)]
+    # Of four players two have the address of the other server: it pulls, and that is a link.
+    assert every(
+        engine,
+        "SELECT puller.name, origin.name FROM server_origin JOIN server puller ON puller.id = server_id"
+        " JOIN server origin ON origin.id = origin_id",
+    ) == [("gone-1", "origin-1")]
     assert one(engine, "SELECT count(*) FROM stream_status WHERE gone_at IS NULL") == (3,)
     assert one(engine, "SELECT stopped_at IS NOT NULL, servers FROM collector") == (True, 2)
     told = [record.getMessage() for record in caplog.records if "gone-1" in record.getMessage()]

@@ -33,7 +33,7 @@ LIVES_IN: dict[str, set[str]] = {
     "apscheduler": {"collector"},
     "authlib": {"web"},
     "apprise": {"alerts"},
-    "cryptography": {"db"},
+    "cryptography": {"collector", "db"},
     "defusedxml": {"collector"},
     "fastapi": {"web"},
     "jinja2": {"alerts", "web"},

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cdn.model import Kind, PollError, Reason
 from collector.sources import SOURCES
-from collector.sources.script import Ask, Reply, run
+from collector.sources.script import Ask, Reply, Wanted, run
 from tests.recorded import changed, target
 from tests.recorded_kinds import angie, body, grew, increases, rates
 
@@ -87,7 +87,7 @@ def test_the_tree_is_asked_for_where_the_url_says() -> None:
             asked.append(ask.path)
             return Reply(body(TREE))
 
-        run(SOURCES[Kind.ANGIE].read(target(Kind.ANGIE, url=url), 1), answer)
+        run(SOURCES[Kind.ANGIE].read(target(Kind.ANGIE, url=url), Wanted(1)), answer)
         assert asked == [path]
 
 

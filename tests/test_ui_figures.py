@@ -17,7 +17,7 @@ import pytest
 from tests import fake_live
 from ui import figures
 from ui.figures import Line
-from ui.groups import GROUPS, groups_of
+from ui.groups import GROUPS
 from ui.sparkline import POINTS, bar, sparkline
 
 NOW = datetime(2026, 11, 24, 20, 4, 30, tzinfo=UTC)
@@ -28,11 +28,11 @@ BERLIN = ZoneInfo("Europe/Berlin")
 def traffic(values: dict[int, dict[str, float]]) -> pd.DataFrame:
     """As db.live.traffic: minute of the hour shown (0 to 59) → region → bit/s."""
     rows = [(HOUR[minute], region, bps) for minute, each in values.items() for region, bps in each.items()]
-    return pd.DataFrame(rows, columns=["at", "region", "egress_bps"]).astype({"egress_bps": "float64"})
+    return pd.DataFrame(rows, columns=["at", "region", "delivered_bps"]).astype({"delivered_bps": "float64"})
 
 
 def wide(values: dict[int, dict[str, float]]) -> pd.DataFrame:
-    return figures.by_region(traffic(values), "egress_bps", 1e9, HOUR)
+    return figures.by_region(traffic(values), "delivered_bps", 1e9, HOUR)
 
 
 def steady(minutes: list[int], **regions: float) -> dict[int, dict[str, float]]:
@@ -163,7 +163,7 @@ def of_every_kind() -> dict[str, go.Figure]:
         for group in GROUPS
         if group.reported(past)
     }
-    shown = figures.by_region(fake_live.traffic("problems", NOW, "1h"), "egress_bps", 1e9, HOUR)
+    shown = figures.by_region(fake_live.traffic("problems", NOW, "1h"), "delivered_bps", 1e9, HOUR)
     return {**made, "traffic": figures.stacked_area(shown, BERLIN, 260)}
 
 
@@ -197,13 +197,6 @@ def test_servers_without_a_region_have_a_name_too() -> None:
 
 def test_beyond_six_series_the_last_colour_is_used_again() -> None:
     assert [figures.role(place) for place in (0, 5, 6, 40)] == ["s0", "s5", "s5", "s5"]
-
-
-def test_an_origins_viewers_are_called_clients() -> None:
-    names = {role: {group.key: group.title for group in groups_of(role)} for role in ("origin", "edge")}
-    assert names["edge"]["viewers"] == "Viewers"
-    assert names["origin"]["viewers"] == "Clients, own edges included"
-    assert [group.key for group in groups_of("origin")] == [group.key for group in GROUPS]
 
 
 def test_a_sparkline_needs_two_known_values() -> None:

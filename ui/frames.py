@@ -10,15 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pandas as pd
 import streamlit as st
 
+import db.channels
 import db.engine
 import db.fleet
 import db.live
+import db.pullers
 import db.server
+import db.working
 from cdn.clock import utc_now
 from cdn.errors import Unavailable
 from cdn.settings import settings
@@ -79,6 +82,70 @@ def server_streams(server_id: int) -> pd.DataFrame:
 def state_changes(server_id: int) -> pd.DataFrame:
     """See db.server.state_changes."""
     return db.server.state_changes(engine(), utc_now(), server_id)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False)
+def channels() -> pd.DataFrame:
+    """See db.channels.channels."""
+    return db.channels.channels(engine(), utc_now(), settings().poll_interval)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=500)
+def copies(channel_id: int) -> pd.DataFrame:
+    """See db.channels.copies."""
+    return db.channels.copies(engine(), utc_now(), settings().poll_interval, channel_id)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=500)
+def publications(*, channel_id: int | None = None, server_id: int | None = None, hours: int = 24) -> pd.DataFrame:
+    """See db.channels.publications; hours: how far back."""
+    now = utc_now()
+    since = now - timedelta(hours=hours)
+    return db.channels.publications(engine(), now, since=since, channel_id=channel_id, server_id=server_id)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=500)
+def events(*, channel_id: int | None = None, server_id: int | None = None, hours: int = 24) -> pd.DataFrame:
+    """See db.channels.events; hours: how far back."""
+    now = utc_now()
+    since = now - timedelta(hours=hours)
+    return db.channels.events(engine(), now, since=since, channel_id=channel_id, server_id=server_id)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=500)
+def readings(server_id: int) -> pd.DataFrame:
+    """See db.working.readings."""
+    return db.working.readings(engine(), server_id)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=500)
+def coverage(server_id: int) -> pd.DataFrame:
+    """See db.working.coverage."""
+    return db.working.coverage(engine(), utc_now(), server_id)
+
+
+@st.cache_data(ttl=30.0, show_spinner=False)
+def audit() -> pd.DataFrame:
+    """See db.working.audit. It adds up the fleet's last hour: that is asked less often."""
+    return db.working.audit(engine())
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False)
+def collectors() -> pd.DataFrame:
+    """See db.working.collectors."""
+    return db.working.collectors(engine())
+
+
+@st.cache_data(ttl=60.0, show_spinner=False)
+def sizes() -> pd.DataFrame:
+    """See db.working.sizes."""
+    return db.working.sizes(engine())
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False)
+def pullers() -> pd.DataFrame:
+    """See db.pullers.pullers."""
+    return db.pullers.pullers(engine(), utc_now())
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,22 +24,22 @@ def kpis(seen: dict[str, pd.DataFrame], at: datetime, zone: tzinfo) -> list[card
     current, before = seen["summary"].loc["now"], seen["summary"].loc["hour_ago"]
     then = numbers.clock(at - timedelta(hours=1), zone)
     course = (
-        seen["traffic"].groupby("at")[["egress_bps", "viewers", "servers_up"]].sum(min_count=1)
+        seen["traffic"].groupby("at")[["delivered_bps", "viewers", "servers_up"]].sum(min_count=1)
         if len(seen["traffic"])
-        else pd.DataFrame(columns=["egress_bps", "viewers", "servers_up"])
+        else pd.DataFrame(columns=["delivered_bps", "viewers", "servers_up"])
     )
     fleet = seen["fleet"]
     counted = fleet[fleet["state"].isin(COUNTED) & (fleet["role"] == Role.EDGE)]
-    scale = numbers.rate_scale([current["egress_bps"]])
-    delivered = numbers.in_scale(current["egress_bps"], scale)
+    scale = numbers.rate_scale([current["delivered_bps"]])
+    delivered = numbers.in_scale(current["delivered_bps"], scale)
     return [
         cards.Kpi(
             "Delivered now",
             delivered,
             "" if delivered == numbers.DASH else scale.word,
-            cards.change_in_percent(current["egress_bps"], before["egress_bps"], then),
+            cards.change_in_percent(current["delivered_bps"], before["delivered_bps"], then),
             made_of(counted, "egress_bps", "reports no traffic", "report no traffic"),
-            list(course["egress_bps"]),
+            list(course["delivered_bps"]),
         ),
         cards.Kpi(
             "Viewers",

@@ -16,7 +16,7 @@ from typing import Any
 
 from cdn.model import Reading, Target
 from collector.sources.answers import counter, json_object, member, text, wrong
-from collector.sources.script import Ask, Script, Source, page
+from collector.sources.script import Ask, Script, Source, Wanted, page
 from collector.sources.zones import (
     CLASS_METRICS,
     CONNECTION_METRICS,
@@ -36,7 +36,7 @@ STATUS = "/status/"
 _CODE = re.compile("[1-5][0-9]{2}")
 
 
-def read(target: Target, _max_streams: int) -> Script:
+def read(target: Target, _wanted: Wanted) -> Script:
     """One poll of the tree, which is at the target's url, or below it at /status/ where that is bare."""
     path = page(target, STATUS)
     reply = yield Ask(path)

@@ -7,7 +7,7 @@ import re
 from cdn.model import Reading, Target
 from cdn.units import MAX_COUNTER
 from collector.sources.answers import begins, text, wrong
-from collector.sources.script import Ask, Script, Source
+from collector.sources.script import Ask, Script, Source, Wanted
 
 _PAGE = re.compile(
     rb"\s*Active connections:\s+(\d{1,20})\s+"
@@ -17,7 +17,7 @@ _PAGE = re.compile(
 URL = "its url"
 
 
-def read(_target: Target, _max_streams: int) -> Script:
+def read(_target: Target, _wanted: Wanted) -> Script:
     """One poll of the status page, whose url is the target's url."""
     reply = yield Ask("")
     found = _PAGE.fullmatch(reply.body)

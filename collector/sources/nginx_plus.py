@@ -16,7 +16,7 @@ from typing import Any
 
 from cdn.model import Reading, Target
 from collector.sources.answers import counter, json_list, json_object, member, text, wrong
-from collector.sources.script import Ask, Reply, Script, Source, page
+from collector.sources.script import Ask, Reply, Script, Source, Wanted, page
 from collector.sources.zones import (
     CLASS_METRICS,
     CLASSES,
@@ -39,7 +39,7 @@ OLDEST, NEWEST = 4, 9
 Part = Generator[Ask, Reply, dict[str, Any]]
 
 
-def read(target: Target, _max_streams: int) -> Script:
+def read(target: Target, _wanted: Wanted) -> Script:
     """One poll of the API, which is at the target's url, or below it at /api/ where that is bare."""
     root = page(target, API)
     best = _version(json_list((yield Ask(root)).body, root), root)

@@ -17,10 +17,10 @@ from __future__ import annotations
 from dataclasses import replace
 from xml.etree.ElementTree import Element
 
-from cdn.model import Reading, StreamReading, Target
+from cdn.model import ClientReading, Reading, Role, StreamReading, Target
 from cdn.units import MAX_COUNTER
 from collector.sources.answers import wrong
-from collector.sources.script import Ask, Script, Source
+from collector.sources.script import Ask, Script, Source, Wanted
 from collector.sources.xml_answers import xml_counter, xml_gauge, xml_root, xml_text
 
 URL = "its url"
@@ -29,7 +29,7 @@ _NAME = 200
 _APP = 90
 
 
-def read(_target: Target, max_streams: int) -> Script:
+def read(target: Target, wanted: Wanted) -> Script:
     """One poll of the statistics, whose url is the target's url."""
     root = xml_root((yield Ask("")).body, "rtmp", URL)
     pid = xml_counter(root, "pid", URL)
@@ -46,16 +46,15 @@ def read(_target: Target, max_streams: int) -> Script:
     if listed:
         viewers = sum(stream.viewers for stream in streams) + on_demand
         live = sum(stream.publishing for stream in streams)
-        gauges = {
-            "viewers": float(viewers),
-            "live_streams": float(live),
-            "connections": float(viewers + live),
-        }
+        gauges = {"live_streams": float(live), "connections": float(viewers + live)}
+        if target.role is Role.EDGE:
+            gauges["viewers"] = float(viewers)
     else:
         notes.append("It lists no live applications: rtmp_stat all; shows them.")
-    complete = len(streams) <= max_streams
+    complete = len(streams) <= wanted.max_streams
     if not complete:
-        notes.append(f"More than {max_streams} streams: only the first {max_streams} are followed one by one.")
+        notes.append(f"More than {wanted.max_streams:,} streams: the rest is not read.")
+    clients = _clients(applications, str(pid)) if wanted.clients and listed else None
     return Reading(
         process=str(pid),
         clock=None,
@@ -63,12 +62,37 @@ def read(_target: Target, max_streams: int) -> Script:
         uptime=max(float(xml_counter(root, "uptime", URL)), 0.5),
         counters=counters,
         gauges=gauges,
-        streams=tuple(streams[:max_streams]) if listed else None,
+        streams=tuple(streams[: wanted.max_streams]) if listed else None,
         streams_complete=complete,
         software=_software(root),
         notes=tuple(notes),
         worker=str(pid),
+        clients=None if clients is None else tuple(clients[: wanted.max_clients]),
+        clients_complete=clients is None or len(clients) <= wanted.max_clients,
     )
+
+
+def _clients(applications: list[Element], pid: str) -> list[ClientReading]:
+    """Everybody connected, as the streams list them. Their bytes are not counted one by one."""
+    found = []
+    for application in applications:
+        app = xml_text(application, "name", _APP)
+        for stream in application.iterfind("live/stream"):
+            url = f"/{app}/{xml_text(stream, 'name', _NAME)}"
+            for client in stream.iterfind("client"):
+                publishing = client.find("publishing") is not None
+                since = xml_gauge(client, "time", 1e13)
+                found.append(
+                    ClientReading(
+                        id=f"{pid}:{xml_text(client, 'id', 40)}",
+                        url=url,
+                        address=xml_text(client, "address", 80),
+                        kind="publisher" if publishing else "player",
+                        publishing=publishing,
+                        connected=None if since is None else since / 1000,
+                    )
+                )
+    return found
 
 
 def _streams(applications: list[Element], pid: str) -> list[StreamReading]:
@@ -107,6 +131,7 @@ def _stream(element: Element, app: str, pid: str) -> StreamReading:
         width=None if not width else int(width),
         height=None if not height else int(height),
         age=None if age is None else age / 1000,
+        clients=clients,
     )
 
 
@@ -128,7 +153,12 @@ def _both(one: StreamReading, other: StreamReading) -> StreamReading:
     counters = {name: value + second.counters[name] for name, value in first.counters.items()}
     if max(counters.values()) > MAX_COUNTER:
         raise wrong(URL, "the bytes of streams of one name add up to more than 2^63 - 1")
-    return replace(first, viewers=first.viewers + second.viewers, counters=counters)
+    return replace(
+        first,
+        viewers=first.viewers + second.viewers,
+        clients=(first.clients or 0) + (second.clients or 0),
+        counters=counters,
+    )
 
 
 def _software(root: Element) -> str:

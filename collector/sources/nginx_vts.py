@@ -20,7 +20,7 @@ from typing import Any
 from cdn.model import Reading, Target
 from cdn.units import MAX_COUNTER
 from collector.sources.answers import counter, json_object, member, optional_gauge, seen, text, wrong
-from collector.sources.script import Ask, Script, Source
+from collector.sources.script import Ask, Script, Source, Wanted
 from collector.sources.zones import CLASS_METRICS, CLASSES, STATES, Row, gauge_sum, response_classes, rows, total
 
 URL = "its url"
@@ -39,7 +39,7 @@ _GAUGES = {
 }
 
 
-def read(_target: Target, _max_streams: int) -> Script:
+def read(_target: Target, _wanted: Wanted) -> Script:
     """One poll of the JSON page, whose url is the target's url."""
     reply = yield Ask("")
     page = json_object(reply.body, URL)

@@ -11,7 +11,15 @@ from collections.abc import Callable, Generator
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from cdn.model import Reading, Target
+from cdn.model import PollError, Reading, Target
+
+
+class Wanted(NamedTuple):
+    """How much a poll is to bring: the most streams and clients to read, and whether clients at all."""
+
+    max_streams: int
+    clients: bool = False
+    max_clients: int = 10_000
 
 
 class Ask(NamedTuple):
@@ -33,7 +41,7 @@ Script = Generator[Ask, Reply, Reading]
 class Source(NamedTuple):
     """A kind of server.
 
-    read:       (target, most streams to follow) → Script. Raises PollError for an answer it cannot use.
+    read:       (target, how much) → Script. Raises PollError for an answer it cannot use.
     identify:   paths that this kind answers, most telling first: what detection tries on a bare url.
     reports:    names of the metrics it emits.
     streams:    whether it tells single streams apart.
@@ -41,7 +49,7 @@ class Source(NamedTuple):
     """
 
     label: str
-    read: Callable[[Target, int], Script]
+    read: Callable[[Target, Wanted], Script]
     identify: tuple[str, ...]
     reports: frozenset[str]
     streams: bool
@@ -54,11 +62,19 @@ def page(target: Target, usual: str) -> str:
 
 
 def run(script: Script, answer: Callable[[Ask], Reply]) -> Reading:
-    """Drive `script`, answering each Ask by `answer`; returns its Reading. Errors of either pass through."""
+    """Drive `script`, answering each Ask by `answer`; returns its Reading.
+
+    A PollError of `answer` is thrown into the script, which may do without that answer; else it passes through.
+    """
     ask = next(script)
     while True:
         try:
-            ask = script.send(answer(ask))
+            try:
+                reply = answer(ask)
+            except PollError as error:
+                ask = script.throw(error)
+            else:
+                ask = script.send(reply)
         except StopIteration as end:
             reading: Reading = end.value
             return reading

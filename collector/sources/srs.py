@@ -1,4 +1,4 @@
-"""SRS 5 and 6: `/api/v1/summaries` and `/api/v1/streams/`.
+"""SRS 5 and 6: `/api/v1/summaries`, `/api/v1/streams/` and, where wanted, `/api/v1/clients/`.
 
 Pitfalls of the API that are handled here: an error comes with HTTP 200 and `code` ≠ 0; unknown paths
 answer `code` 0 and an index, so the expected key must be there; lists come in pages of 10 unless asked
@@ -8,17 +8,25 @@ is therefore their clock, also for the streams.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
 
-from cdn.model import PollError, Reading, Reason, Role, StreamReading, Target
+from cdn.model import ClientReading, PollError, Reading, Reason, Role, StreamReading, Target
 from cdn.units import KIBIBYTE
 from collector.sources.answers import counter, json_object, member, optional_gauge, seen, text, wrong
-from collector.sources.script import Ask, Reply, Script, Source
+from collector.sources.script import Ask, Reply, Script, Source, Wanted
 
 SUMMARIES = "/api/v1/summaries"
 STREAMS = "/api/v1/streams/"
+CLIENTS = "/api/v1/clients/"
 PAGE = 1_000
+CLIENT_TYPES = frozenset(
+    f"{protocol}-{what}"
+    for protocol in ("fmle", "flash", "haivision", "rtmp", "flv", "hls", "rtc", "srt")
+    for what in ("publish", "play")
+)
 # With `stats { enabled off; }` the uptime is an epoch number instead of seconds since the start.
 STATS_OFF_UPTIME = 1_000_000_000
 
@@ -35,8 +43,8 @@ _SYSTEM_GAUGES = {  # key in the answer → (metric, highest credible value)
 }
 
 
-def read(target: Target, max_streams: int) -> Script:
-    """One poll: the summaries, then as many pages of streams as there are (at most `max_streams` streams)."""
+def read(target: Target, wanted: Wanted) -> Script:
+    """One poll: the summaries, then as many pages of streams as there are, then those of clients where wanted."""
     head = _envelope((yield Ask(SUMMARIES)), SUMMARIES)
     data = member(head, "data", SUMMARIES)
     _require_ready(data)
@@ -44,26 +52,23 @@ def read(target: Target, max_streams: int) -> Script:
     clock = counter(system, "srs_sample_time", SUMMARIES) / 1000
     gauges, notes = _gauges(own, system)
 
-    rows: dict[str, StreamReading] = {}
-    start = 0
-    while True:
-        path = f"{STREAMS}?start={start}&count={PAGE}"
-        page = _list(_envelope((yield Ask(path)), path), "streams", path)
-        for row in page:
-            stream = _stream(row, target.role, path)
-            # Pages shift while streams come and go: a stream seen twice is one, on air if either says so.
-            if stream.url not in rows or (stream.publishing and not rows[stream.url].publishing):
-                rows[stream.url] = stream
-        start += PAGE
-        if len(page) < PAGE or len(rows) > max_streams:
-            break
-    streams = tuple(rows.values())
+    listed = yield from _streams(target.role, wanted.max_streams)
+    if not listed.complete:
+        notes.append(f"More than {wanted.max_streams:,} streams: the rest is not read.")
+    streams, clients, clients_complete = listed.streams, None, True
+    if wanted.clients:
+        try:
+            clients, clients_complete = yield from _clients(listed.urls, wanted.max_clients)
+        except PollError as error:
+            # Summaries and streams are worth having without them.
+            notes.append(f"Its clients could not be read, so its viewers are not known: {error.detail}")
+    if clients is not None:
+        notes += _about(clients, wanted.max_clients if not clients_complete else None)
+        if clients_complete:
+            streams = _less_publishers(streams, clients)
     gauges["live_streams"] = float(sum(stream.publishing for stream in streams))
-    gauges["viewers"] = float(sum(stream.viewers for stream in streams))
-    complete = len(streams) <= max_streams
-    if not complete:
-        notes.append(f"More than {max_streams} streams: only the first {max_streams} are followed one by one.")
-        streams = streams[:max_streams]
+    if target.role is Role.EDGE:
+        gauges["viewers"] = float(sum(stream.viewers for stream in streams))
     return Reading(
         process=f"{head.get('service')}:{head.get('pid')}",
         clock=clock,
@@ -74,10 +79,101 @@ def read(target: Target, max_streams: int) -> Script:
         },
         gauges=gauges,
         streams=streams,
-        streams_complete=complete,
+        streams_complete=listed.complete,
         now=_now(data),
         software=f"SRS {text(own.get('version'), 40)}".strip(),
         notes=tuple(notes),
+        clients=clients,
+        clients_complete=clients_complete,
+    )
+
+
+class _Streams(NamedTuple):
+    """A list of streams. urls: by their id of the moment. complete: False where there are more."""
+
+    streams: tuple[StreamReading, ...]
+    urls: Mapping[str, str]
+    complete: bool
+
+
+def _streams(role: Role, most: int) -> Generator[Ask, Reply, _Streams]:
+    rows: dict[str, StreamReading] = {}
+    urls: dict[str, str] = {}
+
+    def take(row: Any, path: str) -> None:
+        stream = _stream(row, role, path)
+        urls[stream.incarnation] = stream.url
+        # Pages shift while streams come and go: a stream seen twice is one, on air if either says so.
+        if stream.url not in rows or (stream.publishing and not rows[stream.url].publishing):
+            rows[stream.url] = stream
+
+    complete = yield from _pages(STREAMS, "streams", take, lambda: len(rows), most)
+    return _Streams(tuple(rows.values())[:most], urls, complete)
+
+
+def _clients(urls: Mapping[str, str], most: int) -> Generator[Ask, Reply, tuple[tuple[ClientReading, ...], bool]]:
+    """The clients, each once, and whether that is all of them."""
+    rows: dict[str, ClientReading] = {}
+
+    def take(row: Any, path: str) -> None:
+        client = _client(row, urls, path)
+        rows[client.id] = client
+
+    complete = yield from _pages(CLIENTS, "clients", take, lambda: len(rows), most)
+    return tuple(rows.values())[:most], complete
+
+
+def _about(clients: tuple[ClientReading, ...], read: int | None) -> list[str]:
+    """What has to be said of a list of clients. read: where it was cut, after so many."""
+    unknown = Counter(client.kind or "none" for client in clients if client.kind not in CLIENT_TYPES)
+    notes = []
+    if unknown:
+        names = ", ".join(sorted(unknown)[:5])
+        notes.append(f"{sum(unknown.values()):,} clients of types we do not know count as viewers: {names}.")
+    if read is not None:
+        notes.append(f"More than {read:,} clients: the rest is not read, so its viewers are not known.")
+    return notes
+
+
+def _pages(
+    path: str, key: str, take: Callable[[Any, str], None], taken: Callable[[], int], most: int
+) -> Generator[Ask, Reply, bool]:
+    """Read a list page by page, until one is short or more than `most` are taken; returns whether it is whole."""
+    start = 0
+    while True:
+        asked = f"{path}?start={start}&count={PAGE}"
+        page = _list(_envelope((yield Ask(asked)), asked), key, asked)
+        for row in page:
+            take(row, asked)
+        start += PAGE
+        if len(page) < PAGE or taken() > most:
+            return taken() <= most
+
+
+def _less_publishers(
+    streams: tuple[StreamReading, ...], clients: tuple[ClientReading, ...]
+) -> tuple[StreamReading, ...]:
+    """The streams with their viewers as the list of clients tells them: all of them but the publishers."""
+    publishers = Counter(client.url for client in clients if client.publishing)
+    return tuple(replace(stream, viewers=max(0, (stream.clients or 0) - publishers[stream.url])) for stream in streams)
+
+
+def _client(row: Any, urls: Mapping[str, str], path: str) -> ClientReading:
+    """One row of the list; urls: of the streams by their id of the moment."""
+    if not isinstance(row, dict):
+        raise wrong(path, f"a client is {seen(row)}, want an object")
+    name = text(row.get("id"), 80)
+    if not name:
+        raise wrong(path, f"a client's id is {seen(row.get('id'))}, want text")
+    return ClientReading(
+        id=name,
+        url=urls.get(text(row.get("stream"), 80)) or text(row.get("url")),
+        address=text(row.get("ip"), 80),
+        kind=text(row.get("type"), 40),
+        publishing=row.get("publish") is True,
+        sent=counter(row, "send_bytes", path),
+        received=counter(row, "recv_bytes", path),
+        connected=optional_gauge(row, "alive", 1e9),
     )
 
 
@@ -179,11 +275,21 @@ def _stream(row: Any, role: Role, path: str) -> StreamReading:
             "ingress_bytes": counter(row, "recv_bytes", path),
             "frames": counter(row, "frames", path),
         },
-        video=" ".join(filter(None, (text(video.get("codec"), 40), text(video.get("profile"), 40)))) or None,
-        audio=" ".join(filter(None, (text(audio.get("codec"), 40), text(audio.get("profile"), 40)))) or None,
+        video=_words(video.get("codec"), video.get("profile")),
+        audio=_words(audio.get("codec"), audio.get("profile"), _kilohertz(audio)),
         width=None if width is None else int(width),
         height=None if height is None else int(height),
+        clients=clients,
     )
+
+
+def _words(*parts: object) -> str | None:
+    return " ".join(filter(None, (text(part, 40) for part in parts))) or None
+
+
+def _kilohertz(audio: Mapping[str, Any]) -> str:
+    rate = optional_gauge(audio, "sample_rate", 1e6)
+    return f"{rate / 1000:g} kHz" if rate else ""
 
 
 def split_url(url: str) -> tuple[str, str, str]:

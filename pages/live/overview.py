@@ -140,9 +140,9 @@ def draw_problems(fleet: pd.DataFrame, at: datetime, zone: tzinfo, as_of: str) -
 
 def draw_traffic(traffic: pd.DataFrame, at: datetime, zone: tzinfo, as_of: str) -> None:
     """What the edges delivered in the last hour, by region."""
-    totals = traffic.groupby("at")["egress_bps"].sum(min_count=1) if len(traffic) else pd.Series(dtype="float64")
+    totals = traffic.groupby("at")["delivered_bps"].sum(min_count=1) if len(traffic) else pd.Series(dtype="float64")
     scale = numbers.rate_scale(totals)
-    wide = figures.by_region(traffic, "egress_bps", scale.size, figures.minutes(at, TRAFFIC_LENGTH))
+    wide = figures.by_region(traffic, "delivered_bps", scale.size, figures.minutes(at, TRAFFIC_LENGTH))
     with card("traffic", "Delivered traffic, last hour", as_of or scale.word):
         if wide.empty:
             if traffic.empty:

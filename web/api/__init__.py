@@ -42,6 +42,7 @@ def summary() -> Summary:
         now=Figures(**current),
         hour_ago=Figures(**before),
         edges_without_traffic=int(current["edges_without_traffic"] or 0),
+        origins_not_told=int(current["origins_not_told"] or 0),
         states={State(str(name)): int(count) for name, count in states.items()},
         freshness=Freshness(**fresh),
     )

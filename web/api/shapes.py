@@ -15,8 +15,12 @@ from db.live import rate_name
 class Figures(BaseModel):
     """The fleet in a few figures at one time."""
 
-    egress_bps: float | None = Field(description="Traffic delivered: the sum of the edges, bit/s.")
-    viewers: float | None = Field(description="Viewers on the edges that count them.")
+    delivered_bps: float | None = Field(description="Traffic to viewers: of all servers, less that to own servers.")
+    internal_bps: float | None = Field(description="Traffic to own servers.")
+    origin_offload: float | None = Field(
+        description="Share of delivered_bps that did not have to leave the first origins, 0..1."
+    )
+    viewers: float | None = Field(description="People watching, on the servers that count them; no own servers.")
     streams_on_air: float | None = Field(description="Channels published somewhere.")
     servers_up: float | None
     servers_total: float | None
@@ -36,7 +40,10 @@ class Summary(BaseModel):
     at: datetime
     now: Figures
     hour_ago: Figures
-    edges_without_traffic: int = Field(description="Edges that answer but count no bytes; not in egress_bps.")
+    edges_without_traffic: int = Field(description="Edges that answer but count no bytes; not in delivered_bps.")
+    origins_not_told: int = Field(
+        description="Origins of which nobody told viewers and own servers apart yet; not in delivered_bps."
+    )
     states: dict[State, int] = Field(description="How many servers are in which state.")
     freshness: Freshness
 

@@ -1,0 +1,34 @@
+"""Since when a server's stored increases must add up to what its counters grew: the monitor audits itself. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from cdn.units import HOUR
+from collector.derive import Baseline, Increase
+from collector.state import ServerState
+
+# After so long the audit begins anew: what it has to add up stays small.
+AUDIT_SECONDS = HOUR
+
+
+def since(
+    state: ServerState | None, grown: Increase | None, now: Baseline, others: Mapping[str, Baseline]
+) -> Baseline | None:
+    """The reading that the audit counts from after `now`; None where several workers answer in turn.
+
+    Σ increases of all samples after it = counters now - its counters. Where a counter fell although its process
+    runs on, nobody knows what it grew, and the audit begins anew.
+    """
+    if others:
+        return None
+    if state is None or state.baseline is None or state.audited is None or grown is None:
+        return now
+    if grown.restarted:
+        # All that the new process counted is in this poll's sample.
+        return replace(now, at=state.at, counters=dict.fromkeys(now.counters, 0)) if grown.counts else now
+    fell = any(value < state.baseline.counters.get(name, 0) for name, value in now.counters.items())
+    changed = state.audited.counters.keys() != now.counters.keys()
+    old = (now.at - state.audited.at).total_seconds() > AUDIT_SECONDS
+    return now if fell or changed or old else state.audited
