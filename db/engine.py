@@ -151,11 +151,18 @@ def reachable(engine: Engine) -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError) as error:
+        if _is_our_fault(error):
+            raise
         raise Unavailable(f"the database at {where(engine)} does not answer: {plain(error)}") from None
     except DBAPIError as error:
         if not error.connection_invalidated:
             raise
         raise Unavailable(f"the database at {where(engine)} does not answer: {plain(error)}") from None
+
+
+def _is_our_fault(error: DBAPIError) -> bool:
+    """Whether a database that is there found a statement too large (SQLSTATE 54): it would do so for ever."""
+    return str(getattr(error.orig, "pgcode", None) or "").startswith("54")
 
 
 def where(engine: Engine) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, text, tuple_
+from sqlalchemy import Connection, bindparam, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from cdn.metrics import METRICS
@@ -25,7 +25,7 @@ from db.measurements import (
     stream_status,
     traffic_1m,
 )
-from db.models import Channel, ServerOrigin, Stream
+from db.models import ServerOrigin, Stream
 
 METRIC_COLUMNS = tuple(metric.name for metric in METRICS)
 POLL_COLUMNS = ("up", "reason", "detail", "connect_seconds", "first_byte_seconds", "response_seconds")
@@ -144,6 +144,23 @@ _SEE_PULLER = replace_all(tuple(name for name in PULLER_COLUMNS if name != "firs
 _LOCK_STATUS = text("SELECT server_id, at FROM server_status WHERE server_id = ANY(:ids) ORDER BY server_id FOR UPDATE")
 _LOCK_NEW = text("SELECT pg_advisory_xact_lock(:space, :id)")
 _NEW_SERVER_SPACE = 0x0CD2
+_SEEN = (
+    "unnest(CAST(:servers AS bigint[]), CAST(:urls AS text[]), CAST(:vhosts AS text[]), CAST(:apps AS text[]),"
+    " CAST(:names AS text[])) AS seen(server_id, url, vhost, app, name)"
+)
+# In one order for everybody: two collectors that meet the same new names wait for each other, not across.
+_NEW_CHANNELS = text(
+    f"INSERT INTO channel (vhost, app, name) SELECT DISTINCT vhost, app, name FROM {_SEEN} ORDER BY 1, 2, 3"
+    " ON CONFLICT DO NOTHING"
+)
+_NEW_STREAMS = text(
+    "INSERT INTO stream (server_id, url, channel_id) SELECT seen.server_id, seen.url, channel.id"
+    f" FROM {_SEEN} JOIN channel USING (vhost, app, name) ORDER BY 1, 2 ON CONFLICT DO NOTHING"
+)
+_STREAM_IDS = text(
+    "SELECT stream.id, stream.server_id, stream.url FROM unnest(CAST(:servers AS bigint[]), CAST(:urls AS text[]))"
+    " AS seen(server_id, url) JOIN stream USING (server_id, url)"
+)
 _OVERLAP = text(
     "SELECT EXISTS (SELECT FROM sample WHERE server_id = :server_id AND at >= :since AND at < :horizon"
     " AND (at = :at OR (since < :at AND at > :since)))"
@@ -197,25 +214,18 @@ def stream_ids(
     """Ids of streams, made where they are new: (server id, url) → id, for (server id, url) → (vhost, app, name)."""
     if not streams:
         return {}
-    channels = sorted(set(streams.values()))
-    connection.execute(
-        insert(Channel).on_conflict_do_nothing(),
-        [{"vhost": vhost, "app": app, "name": name} for vhost, app, name in channels],
-    )
-    key = tuple_(Channel.vhost, Channel.app, Channel.name)
-    known = connection.execute(select(Channel.id, Channel.vhost, Channel.app, Channel.name).where(key.in_(channels)))
-    channel_ids = {(row.vhost, row.app, row.name): row.id for row in known}
-    connection.execute(
-        insert(Stream).on_conflict_do_nothing(),
-        [
-            {"server_id": server_id, "url": url, "channel_id": channel_ids[streams[server_id, url]]}
-            for server_id, url in sorted(streams)
-        ],
-    )
-    rows = connection.execute(
-        select(Stream.id, Stream.server_id, Stream.url).where(tuple_(Stream.server_id, Stream.url).in_(sorted(streams)))
-    )
-    return {(row.server_id, row.url): row.id for row in rows}
+    keys = sorted(streams)
+    # Arrays, not a list of tuples: a fleet's first poll brings tens of thousands.
+    columns = {
+        "servers": [server_id for server_id, _ in keys],
+        "urls": [url for _, url in keys],
+        "vhosts": [streams[key][0] for key in keys],
+        "apps": [streams[key][1] for key in keys],
+        "names": [streams[key][2] for key in keys],
+    }
+    connection.execute(_NEW_CHANNELS, columns)
+    connection.execute(_NEW_STREAMS, columns)
+    return {(row.server_id, row.url): row.id for row in connection.execute(_STREAM_IDS, columns)}
 
 
 def write(

@@ -6,7 +6,7 @@ import socket
 import threading
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
 from db import engine as engines
 from db.engine import Unavailable, wait_until_up
@@ -86,3 +86,8 @@ def test_a_connection_the_server_closed_is_replaced(database_url: str) -> None:
         assert connection.scalar(text("SELECT pg_backend_pid()")) != first
     engine.dispose()
     killer.dispose()
+
+
+def test_a_statement_too_large_for_the_database_is_not_taken_for_a_database_that_is_away(engine: Engine) -> None:
+    with pytest.raises(engines.Rejected), engines.reading(engine) as connection:
+        connection.execute(text(f"SELECT {'(' * 20_000}1{')' * 20_000}"))

@@ -421,3 +421,11 @@ def test_how_far_a_servers_clock_is_off_and_when_its_certificate_ends_is_kept(
     assert one(engine, f"SELECT {columns} FROM server_status") == (420.0, moment(86_400), ["One thing was left out."])
     row = live.fleet(engine, poll.at, 15.0).iloc[0]
     assert (row["clock_difference"], row["notes"]) == (420.0, ["One thing was left out."])
+
+
+def test_tens_of_thousands_of_new_streams_come_in_one_batch(engine: Engine) -> None:
+    writer, servers = Writer(engine, "a", max_streams=4_000), [FakeServer(new_server(engine)) for _ in range(6)]
+    for server in servers:
+        server.streams = {f"/live/channel-{number}": 0 for number in range(3_000)}
+    assert writer.write([server.poll() for server in servers]) == 6
+    assert one(engine, "SELECT count(*), count(DISTINCT channel_id) FROM stream") == (18_000, 3_000)
