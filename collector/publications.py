@@ -73,7 +73,6 @@ def format_changed(server_id: int, before: StreamState, now: StreamState) -> lis
     """The row of `event` for a change of codec, profile, resolution or sample rate: one, however many changed."""
     if before.video is None and before.audio is None:
         return []
-    old, new = words(before), words(now)
-    if old == new:
+    if (before.video, before.audio, before.width, before.height) == (now.video, now.audio, now.width, now.height):
         return []
-    return [(server_id, now.at, EventKind.FORMAT.value, now.id, before.at, old, new)]
+    return [(server_id, now.at, EventKind.FORMAT.value, now.id, before.at, words(before), words(now))]

@@ -1,4 +1,4 @@
-"""Servers that misbehave on purpose, as plain sockets and threads on 127.0.0.1."""
+"""Servers that misbehave on purpose, as plain sockets and threads on this machine."""
 
 from __future__ import annotations
 
@@ -74,14 +74,19 @@ class Server:
     stopped: set when the server ends.
     """
 
-    def __init__(self, script: Callable[[Line], None], tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        script: Callable[[Line], None],
+        tls: ssl.SSLContext | None = None,
+        at: tuple[str, int] = ("127.0.0.1", 0),
+    ) -> None:
         self._script = script
         self._tls = tls
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(at)
         self._threads: list[threading.Thread] = []
         self._lines: list[Line] = []
         self.port: int = self._listener.getsockname()[1]
-        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://{at[0]}:{self.port}"
         self.connections = 0
         self.requests: list[bytes] = []
         self.sent = 0
@@ -137,6 +142,11 @@ def answering(answer: bytes) -> Callable[[Line], None]:
     return script
 
 
+def ending(line: Line) -> None:
+    """Closes the connection once something has come, whatever it is."""
+    line.raw()
+
+
 def keeping(line: Line) -> None:
     """Answers every request of a connection."""
     while True:
@@ -186,7 +196,7 @@ def certificate(
     )
     der = made.public_bytes(serialization.Encoding.DER)
     if not readable:
-        der = der.replace(ends.strftime("%y%m%d%H%M%SZ").encode(), b"no date at all"[:13])
+        der = der.replace(ends.strftime("%y%m%d%H%M%SZ").encode(), b"no such date!")
     public, private = folder / f"{host}.pem", folder / f"{host}.key"
     public.write_text(ssl.DER_cert_to_PEM_cert(der))
     private.write_bytes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,14 @@ from demo.fleet import Fleet, servers_toml
 from demo.world import World
 
 T = TypeVar("T")
+
+
+def first_address() -> str:
+    """Where a simulated CDN of this process alone may listen: tests run beside each other."""
+    number = os.getpid()
+    return f"127.{60 + number % 150}.{number // 150 % 250}.1"
+
+
 INTERVAL = 15.0
 CLIENTS_EVERY = 4
 
@@ -84,15 +93,16 @@ class Simulated:
 
 
 @contextmanager
-def simulated(engine: Engine, fleet: Fleet, *, back: float = 6 * 3_600, deadline: float = 5.0) -> Iterator[Simulated]:
-    """`fleet` answering, imported into the database; its time begins `back` seconds ago and stands still by itself.
+def simulated(engine: Engine, fleet: Fleet, *, deadline: float = 5.0) -> Iterator[Simulated]:
+    """`fleet` answering, imported into the database; its time begins last evening and stands still by itself.
 
     deadline: seconds of real time a poll may take.
     """
     key = new_key()
     settings = load(poll_interval=INTERVAL, poll_deadline=deadline, read_timeout=deadline, secret_key=key)
     import_servers(engine, servers_toml(fleet), key=key, by=LOCAL_ADMIN)
-    began = (utc_now() - timedelta(seconds=back)).replace(second=0, microsecond=0)
+    # The same time of day whenever tests run: as many people watch.
+    began = (utc_now() - timedelta(days=1)).replace(hour=18, minute=30, second=0, microsecond=0)
     holder: list[Simulated] = []
     with running(fleet, clock=lambda: (holder[0].at if holder else began).astimezone(UTC).timestamp()) as cdn:
         scene = Simulated(cdn, engine, settings, began)

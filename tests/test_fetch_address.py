@@ -13,7 +13,7 @@ import pytest
 from cdn.model import PollError, Reason
 from collector.addresses import Address
 from collector.fetch import Fetcher
-from tests.hostile import Line, Server, answering, certificate, keeping, ok
+from tests.hostile import Line, Server, answering, certificate, ending, keeping, ok
 from tests.polling import LIMITS, target
 
 Resolve = Callable[..., None]
@@ -101,24 +101,21 @@ def test_the_address_stays_known_where_a_kept_connection_ends_and_cannot_be_repl
         assert failed(fetcher, url) == (Reason.REFUSED, "127.0.0.1")
 
 
-def test_the_address_of_the_first_request_is_told(fetcher: Fetcher) -> None:
-    def once(line: Line) -> None:
-        line.request()
-        line.send(ok(b"", "Connection: close"))
-
-    with Server(once) as server, fetcher.begin(target(server.url)) as exchange:
+def test_the_address_is_that_of_the_first_request_wherever_later_ones_go(fetcher: Fetcher, resolve: Resolve) -> None:
+    resolve("127.0.0.2", "127.0.0.1")
+    with Server(keeping) as later:
+        exchange = fetcher.begin(target(later.url.replace("127.0.0.1", "edge.example")))
         assert exchange.address is None
-        exchange.get("/a")
-        server.stopped.set()
-        assert exchange.address == "127.0.0.1"
-        exchange.get("/b")
-        assert exchange.address == "127.0.0.1"
+        with Server(answering(ok(b"first")), at=("127.0.0.2", later.port)):
+            assert exchange.get("/a").body == b"first"
+        assert exchange.get("/b").body == b"kept"
+    assert exchange.address == "127.0.0.2"
 
 
 def test_the_address_of_a_server_that_answers_badly_is_told(fetcher: Fetcher, tmp_path: Path) -> None:
     with Server(answering(b"HTTP/1.1 500 Oh\r\n\r\n")) as server:
         assert failed(fetcher, server.url) == (Reason.HTTP_STATUS, "127.0.0.1")
-    with Server(Line.raw) as server:
+    with Server(ending) as server:
         assert failed(fetcher, server.url) == (Reason.CUT_OFF, "127.0.0.1")
     with Server(keeping, certificate(tmp_path)[0]) as server:
         assert failed(fetcher, server.url) == (Reason.TLS, "127.0.0.1")

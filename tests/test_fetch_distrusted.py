@@ -18,7 +18,7 @@ import pytest
 from cdn.model import AuthMethod, Credentials, PollError, Reason
 from collector.certificates import LOOK_SECONDS, Certificate, Looks
 from collector.fetch import Exchange, Fetcher, Limits
-from tests.hostile import Line, Server, certificate, keeping
+from tests.hostile import Line, Server, certificate, ending, keeping
 from tests.polling import FOREVER, LIMITS, SECRET, target
 
 
@@ -164,6 +164,23 @@ def test_a_look_that_is_cut_changes_nothing_and_is_not_tried_at_every_poll(
     assert first[1].certificate_expires is None
 
 
+def test_a_look_that_is_refused_leaves_the_fault_that_led_to_it(fetcher: Fetcher, tmp_path: Path) -> None:
+    tls, _, _ = certificate(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+
+        def serve_once() -> None:
+            sock, _ = listener.accept()
+            listener.close()
+            with suppress(ssl.SSLError):
+                tls.wrap_socket(sock, server_side=True)
+
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        pool.submit(serve_once)
+        said, exchange = distrusted(fetcher, url)
+    assert said.endswith("self-signed certificate")
+    assert exchange.certificate_expires is None
+
+
 @pytest.mark.parametrize("limits", [Limits(0.75, 10, 10, 1_000), Limits(10, 10, 0.75, 1_000)])
 def test_a_look_that_hangs_ends_in_time_and_the_fault_that_led_to_it_is_told(tmp_path: Path, limits: Limits) -> None:
     tls, _, _ = certificate(tmp_path)
@@ -196,7 +213,7 @@ def test_cutting_all_ends_a_hanging_look(tmp_path: Path) -> None:
 
 
 def test_a_handshake_that_fails_for_another_reason_is_not_made_again(fetcher: Fetcher) -> None:
-    with Server(Line.raw) as server, fetcher.begin(target(server.url.replace("http", "https"))) as exchange:
+    with Server(ending) as server, fetcher.begin(target(server.url.replace("http", "https"))) as exchange:
         with pytest.raises(PollError):
             exchange.get("/x")
         assert server.connections == 1
@@ -223,17 +240,25 @@ def test_a_certificate_with_another_fault_is_looked_at_at_once(tmp_path: Path, m
         assert distrusted(fetcher, url)[1].certificate_expires == ends
 
 
-def test_a_certificate_is_looked_at_again_after_a_minute(tmp_path: Path) -> None:
-    now = 0.0
-    seen: list[Certificate | None] = []
-    looks = Looks(lambda: now)
+def test_a_certificate_is_looked_at_again_after_a_minute() -> None:
+    clock = [0.0]
+    looks = Looks(lambda: clock[0])
+    seen: list[str] = []
 
-    def look() -> Certificate | None:
-        seen.append(None)
-        return None
+    def look_at(server: str) -> int:
+        """How many looks there were, after this one or none."""
 
-    for now, expected in [(0.0, 1), (LOOK_SECONDS - 1, 1), (LOOK_SECONDS, 2), (LOOK_SECONDS + 1, 2)]:
-        assert looks.certificate("edge", look) is None
-        assert len(seen) == expected
-    looks.certificate("another", look)
-    assert len(seen) == 3
+        def look() -> Certificate | None:
+            seen.append(server)
+            return None
+
+        assert looks.certificate(server, look) is None
+        return len(seen)
+
+    assert look_at("edge") == 1
+    clock[0] = LOOK_SECONDS - 1
+    assert look_at("edge") == 1
+    assert look_at("another") == 2
+    clock[0] = LOOK_SECONDS
+    assert look_at("edge") == 3
+    assert look_at("edge") == 3
