@@ -181,7 +181,7 @@ class Reading:
              where it has none.
     uptime:  seconds the process had run at `clock`; None where unknown.
     now:     the server's own clock when it answered, seconds since the epoch; None where it does not tell.
-    worker:  pid of the one worker process that answered, where each answers for itself alone.
+    workers: the worker processes that answered, where each answers for itself alone.
     streams: None where the source has none or was not asked; an empty tuple is "no streams".
     streams_complete: False where some were left out, so that a missing one is not "gone".
     clients: None where the source has none or was not asked; `clients_complete` as for streams.
@@ -196,7 +196,7 @@ class Reading:
     streams_complete: bool = True
     software: str | None = None
     notes: tuple[str, ...] = ()
-    worker: str | None = None
+    workers: tuple[str, ...] = ()
     now: float | None = None
     clients: tuple[ClientReading, ...] | None = None
     clients_complete: bool = True

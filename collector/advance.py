@@ -10,7 +10,7 @@ from typing import Any
 from cdn.health import BLIND_AFTER_INTERVALS
 from cdn.metrics import COUNTERS, METRICS
 from cdn.model import EventKind, Poll, Reading
-from collector import audit, workers
+from collector import audit
 from collector.derive import Baseline, Increase, covered_since, increase
 from collector.minutes import Traffic, add_traffic
 from collector.own import Own
@@ -50,18 +50,17 @@ def advance(state: ServerState | None, poll: Poll, ids: Mapping[str, int], traff
         return step
     reading = poll.reading
     grown, baseline = _grown(state, poll, reading)
-    others = _other_workers(state, reading, baseline)
     listed = None
-    if reading.clients is not None and reading.clients_complete and own.settled and not others:
+    if reading.clients is not None and reading.clients_complete and own.settled:
         listed = told_apart(reading.clients, own, poll.server_id)
-    moved = _moved(state, poll, reading, ids, own, listed, complete=reading.streams_complete and not others)
+    moved = _moved(state, poll, reading, ids, own, listed, complete=reading.streams_complete)
     grown, pulls = with_internal(state, poll, reading, grown, moved, listed)
     if moved is not None and poll.server_id in own.origins and pulls is not None:
         reading = with_viewers(reading, moved)
         poll = replace(poll, reading=reading)
     counted = grown if grown is not None and grown.seconds > 0 else None
-    after = _after_success(state, poll, reading, counted, baseline, others)
-    after = replace(after, pulls=pulls, audited=audit.since(state, grown, baseline, others))
+    after = _after_success(state, poll, reading, counted, baseline)
+    after = replace(after, pulls=pulls, audited=audit.since(state, grown, baseline))
     step = Step(after, sample_row(poll, since, grown), events=_events(state, poll, reading, grown), clients=listed)
     add_traffic(traffic, poll, since, counted)
     if moved is not None:
@@ -102,7 +101,8 @@ def _events(state: ServerState | None, poll: Poll, reading: Reading, grown: Incr
     if state is None or state.baseline is None:
         return []
     rows: list[Row] = []
-    if grown is not None and grown.restarted:
+    # Where other counters go on that nobody knew, it is no restart.
+    if grown is not None and grown.restarted and grown.counts:
         rows.append((poll.server_id, poll.at, EventKind.RESTART.value, 0, state.at, None, None))
     if state.software and reading.software and state.software != reading.software:
         rows.append((poll.server_id, poll.at, EventKind.VERSION.value, 0, state.at, state.software, reading.software))
@@ -112,17 +112,13 @@ def _events(state: ServerState | None, poll: Poll, reading: Reading, grown: Incr
 def _elsewhere(state: ServerState) -> ServerState:
     """The state without what another url counted: behind the new one every counter begins with a baseline."""
     streams = {url: replace(stream, baseline=None) for url, stream in state.streams.items()}
-    return replace(
-        state, baseline=None, previous=None, audited=None, pulls=None, workers={}, streams_at=None, streams=streams
-    )
+    return replace(state, baseline=None, previous=None, audited=None, pulls=None, streams_at=None, streams=streams)
 
 
 def _grown(state: ServerState | None, poll: Poll, reading: Reading) -> tuple[Increase | None, Baseline]:
     now = Baseline(poll.at, reading.process, reading.clock, dict(reading.counters))
     if state is None or state.baseline is None:
         return None, now
-    if reading.worker is not None:
-        return workers.grown(state.baseline, state.workers, now, reading.uptime)
     return increase(state.baseline, now, reading.uptime)
 
 
@@ -163,7 +159,6 @@ def _after_success(
     reading: Reading,
     counted: Increase | None,
     baseline: Baseline,
-    others: Mapping[str, Baseline],
 ) -> ServerState:
     # A source without newer figures leaves the last rate standing for a while: it is not zero, but it gets old.
     increases: Mapping[str, Any] = {}
@@ -173,8 +168,7 @@ def _after_success(
     elif state is not None and _is_recent(baseline, poll):
         increases = {each.name: state.metrics[each.name] for each in COUNTERS if each.name in state.metrics}
         seconds = state.counted_seconds
-    # One of several workers lists only its own streams.
-    streams_read = reading.streams is not None and reading.streams_complete and not others
+    streams_read = reading.streams is not None and reading.streams_complete
     return ServerState(
         poll.server_id,
         poll.at,
@@ -188,7 +182,6 @@ def _after_success(
         seconds,
         reading.software,
         state.streams if state else {},
-        others,
         poll.url,
         poll.certificate_expires,
         poll.clock_difference,
@@ -202,12 +195,6 @@ def _previous(state: ServerState | None, now: Baseline) -> Baseline | None:
     if state is None:
         return None
     return state.baseline if state.baseline is not now else state.previous
-
-
-def _other_workers(state: ServerState | None, reading: Reading, now: Baseline) -> Mapping[str, Baseline]:
-    if state is None or state.baseline is None or reading.worker is None:
-        return {}
-    return workers.remembered(state.baseline, state.workers, now)
 
 
 def sample_row(poll: Poll, since: datetime, grown: Increase | None) -> Row:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from cdn.units import HOUR
@@ -13,15 +12,13 @@ from collector.state import ServerState
 AUDIT_SECONDS = HOUR
 
 
-def since(
-    state: ServerState | None, grown: Increase | None, now: Baseline, others: Mapping[str, Baseline]
-) -> Baseline | None:
-    """The reading that the audit counts from after `now`; None where several workers answer in turn.
+def since(state: ServerState | None, grown: Increase | None, now: Baseline) -> Baseline | None:
+    """The reading that the audit counts from after `now`; None where nothing is counted.
 
     Σ increases of all samples after it = counters now - its counters. Where a counter fell although its process
     runs on, nobody knows what it grew, and the audit begins anew.
     """
-    if others:
+    if not now.counters:
         return None
     if state is None or state.baseline is None or state.audited is None or grown is None:
         return now

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
@@ -39,6 +39,8 @@ LATE_SECONDS = 1.0
 AT_ONCE = 10
 STOP_SECONDS = 3.0
 GOODBYE_SECONDS = 0.5
+# A worker process that has not answered for so many polls has ended.
+WORKER_INTERVALS = 4
 # So many times the streams that are followed one by one are read: the rest is told in one row.
 READ_FACTOR = 10
 # Our clock is corrected to the database's, which all collectors share, where it is off by more.
@@ -68,6 +70,7 @@ class Daemon:
         self._polled: dict[int, datetime] = {}
         self._due: dict[int, datetime] = {}
         self._listed: dict[int, datetime] = {}
+        self._workers: dict[int, dict[str, datetime]] = {}
         self._clock_offset = timedelta(0)
         self._counts = threading.Lock()
         self._polls = 0
@@ -207,6 +210,7 @@ class Daemon:
         self._polled.pop(server_id, None)
         self._due.pop(server_id, None)
         self._listed.pop(server_id, None)
+        self._workers.pop(server_id, None)
         self._states.forget(server_id)
         self._scheduler.remove_job(f"poll {server_id}")
 
@@ -225,8 +229,10 @@ class Daemon:
         )
         if self._stopping.is_set():
             return  # we ended it ourselves: that says nothing of the server
-        if done.reading is not None and done.reading.clients is not None:
-            self._listed[server_id] = done.at
+        if done.reading is not None:
+            if done.reading.clients is not None:
+                self._listed[server_id] = done.at
+            self._note_workers(target, done.reading.workers, done.at)
         self._polled[server_id] = done.at
         self._states.note(target, done)
         self._store.put(done)
@@ -246,7 +252,17 @@ class Daemon:
             settings.max_streams_per_server * READ_FACTOR,
             clients=due and target.role is Role.ORIGIN,
             max_clients=settings.max_clients_per_server,
+            workers=frozenset(self._workers.get(target.id, ())),
         )
+
+    def _note_workers(self, target: Target, workers: Iterable[str], at: datetime) -> None:
+        """Remember which worker processes answered; one that stays away has ended."""
+        known = self._workers.get(target.id, {}) | dict.fromkeys(workers, at)
+        latest = at - timedelta(seconds=target.interval * WORKER_INTERVALS)
+        if kept := {name: seen for name, seen in known.items() if seen >= latest}:
+            self._workers[target.id] = kept
+        else:
+            self._workers.pop(target.id, None)
 
     def _lateness(self, target: Target) -> int:
         """How many polls came too late: this one, and those skipped because one before it ran too long."""

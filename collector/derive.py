@@ -60,7 +60,7 @@ def increase(before: Baseline, now: Baseline, uptime: float | None, *, anew: boo
     counters began anew, `uptime` seconds ago.
     """
     elapsed = (now.at - before.at).total_seconds()
-    if elapsed <= 0:
+    if elapsed <= 0 or not now.counters:
         return NOTHING_NEW, before
     changed = before.process is not None and now.process is not None and before.process != now.process
     fell = _fell(before.counters, now.counters)

@@ -162,14 +162,14 @@ class Exchange:
         address = self._first.address if self._first else None
         return address.text if address else None
 
-    def get(self, path: str) -> Answer:
-        """The answer to GET `path`, joined to the target's url; "" is that url itself.
+    def get(self, path: str, *, fresh: bool = False) -> Answer:
+        """The answer to GET `path`, joined to the target's url; "" is that url itself. fresh: over a new connection.
 
         Raises PollError for everything but a complete 200 answer within the limits.
         """
         prepared = self._fetcher._prepare(self._target, path)
         is_first = self._first is None
-        attempt = self._attempt(prepared, is_first)
+        attempt = self._attempt(prepared, is_first, fresh=fresh)
         try:
             return self._send(prepared, attempt)
         except PollError as error:

@@ -57,7 +57,7 @@ def limits(settings: Settings) -> Limits:
 
 def reply(exchange: Exchange, ask: Ask) -> Reply:
     """Fetch what a source asks for. Raises PollError."""
-    answer = exchange.get(ask.path)
+    answer = exchange.get(ask.path, fresh=ask.fresh)
     return Reply(answer.body, answer.server_header)
 
 

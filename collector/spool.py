@@ -135,6 +135,10 @@ def _poll(value: dict[str, Any]) -> Poll:
     )
 
 
+def _tuples(value: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(value[name]) for name in ("notes", "workers")}
+
+
 def _moment(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
@@ -143,4 +147,4 @@ def _reading(value: dict[str, Any]) -> Reading:
     streams = value["streams"]
     rows = None if streams is None else tuple(StreamReading(**row) for row in streams)
     clients = None if value["clients"] is None else tuple(ClientReading(**row) for row in value["clients"])
-    return Reading(**{**value, "streams": rows, "clients": clients, "notes": tuple(value["notes"])})
+    return Reading(**{**value, "streams": rows, "clients": clients, **_tuples(value)})

@@ -57,7 +57,6 @@ class ServerState:
     counted_seconds: seconds over which the increases in `metrics` grew.
     streams_at: when its streams were last read completely.
     url: what answered so; behind another one other counters go on.
-    workers: baselines of workers other than the one that answered last, by process.
     previous: the baseline before `baseline`: what the newest increase was counted from.
     audited: since when every increase is stored: counters grown since then are what the samples since then add up to.
     pulls: of the newest list of clients; address: where the server was reached.
@@ -75,7 +74,6 @@ class ServerState:
     counted_seconds: float | None
     software: str | None
     streams: Mapping[str, StreamState]
-    workers: Mapping[str, Baseline] = field(default_factory=dict)
     url: str = ""
     certificate_expires: datetime | None = None
     clock_difference: float | None = None

@@ -38,7 +38,6 @@ def status_row(state: ServerState, poll: Poll, collector: str) -> Row:
         base.process if base else None,
         base.clock if base else None,
         dict(base.counters) if base else {},
-        {name: [each.at.isoformat(), each.clock, dict(each.counters)] for name, each in state.workers.items()},
         _baseline_row(state.previous),
         _baseline_row(state.audited),
         _pulls_row(state.pulls),
@@ -136,10 +135,6 @@ def _server(row: Mapping[str, Any], streams: Mapping[str, StreamState]) -> Serve
         url=row["url"],
         certificate_expires=row["certificate_expires"],
         clock_difference=row["clock_difference"],
-        workers={
-            name: Baseline(datetime.fromisoformat(at), name, clock, counters)
-            for name, (at, clock, counters) in row["workers"].items()
-        },
         previous=_baseline(row["previous"]),
         audited=_baseline(row["audited"]),
         pulls=_pulls(row["pulls"]),

@@ -62,8 +62,8 @@ sample = Table(
 )
 
 # The newest poll of a server, and the raw counters that the next increase is counted from: `counters`, true
-# at `counted_at`; those of other worker processes in `workers`; those before them in `previous`. Since `audited`
-# the increases of all samples add up to what the counters grew. `pulls`: own servers among its clients.
+# at `counted_at`; those before them in `previous`. Since `audited` the increases of all samples add up to what the
+# counters grew. `pulls`: own servers among its clients.
 # After a failed poll the metrics stay those of the last good one (`good_at`).
 server_status = Table(
     "server_status",
@@ -85,7 +85,6 @@ server_status = Table(
     Column("process", Text),
     Column("clock", Double),
     Column("counters", JSONB, nullable=False),
-    Column("workers", JSONB, nullable=False),
     Column("previous", JSONB),
     Column("audited", JSONB),
     Column("pulls", JSONB),

@@ -57,7 +57,6 @@ STATUS_COLUMNS = (
     "process",
     "clock",
     "counters",
-    "workers",
     "previous",
     "audited",
     "pulls",

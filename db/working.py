@@ -73,7 +73,7 @@ _SUMS = ", ".join(
 )
 _AUDIT = text(
     "WITH audited AS (SELECT server.id, server.name, status.counters, status.audited -> 'counters' AS first,"
-    "  (status.audited ->> 'at')::timestamptz AS since, status.counted_at AS until, status.workers <> '{}' AS by_worker"
+    "  (status.audited ->> 'at')::timestamptz AS since, status.counted_at AS until, false AS by_worker"
     "  FROM server JOIN server_status status ON status.server_id = server.id"
     "  WHERE server.retired_at IS NULL AND NOT server.paused),"
     " stored AS (SELECT audited.id, to_jsonb(sums) AS sums FROM audited CROSS JOIN LATERAL (SELECT "

@@ -7,7 +7,6 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector import workers
 from collector.derive import NOTHING_NEW, Baseline, covered_since, first, increase, seconds_in_minutes, spread
 from tests.readings import moment
 
@@ -146,36 +145,16 @@ def test_the_time_of_a_baseline_moves_with_each_new_figure() -> None:
     assert kept.at - before.at == timedelta(seconds=15)
 
 
-def worker(at: float, pid: str, count: int) -> Baseline:
-    return Baseline(moment(at), pid, None, {"egress_bytes": count})
+def test_an_answer_that_counts_nothing_changes_nothing() -> None:
+    before = Baseline(moment(0), "a", None, {"egress_bytes": 100})
+    assert increase(before, Baseline(moment(15), None, None, {}), None) == (NOTHING_NEW, before)
 
 
-def test_workers_that_answer_in_turn_are_each_counted_from_their_own_last_answer() -> None:
-    """Two workers, one old enough to be seen late: no spike at the first sight of it, no byte lost afterwards."""
-    answers = [("a", 100), ("b", 9_000), ("a", 160), ("a", 200), ("b", 9_500), ("b", 9_500), ("a", 400)]
-    newest, others = worker(0, *answers[0]), dict[str, Baseline]()
-    counted, seconds = 0, 0.0
-    for turn, (pid, count) in enumerate(answers[1:], start=1):
-        now = worker(15 * turn, pid, count)
-        found, kept = workers.grown(newest, others, now, 3_600.0)
-        others = workers.remembered(newest, others, now)
-        newest = kept
-        if found is not None:
-            counted += found.counts["egress_bytes"]
-            seconds += found.seconds
-    assert counted == (400 - 100) + (9_500 - 9_000)
-    assert seconds == 75.0  # all but the interval that ended with the first sight of the second worker
-
-
-def test_a_worker_younger_than_the_last_answer_has_counted_since_it_began() -> None:
-    found, _ = workers.grown(worker(0, "a", 5_000), {}, worker(15, "b", 70), 6.0)
-    assert found is not None
-    assert (found.counts["egress_bytes"], found.seconds, found.restarted) == (70, 6.0, True)
-
-
-def test_a_worker_silent_for_long_is_forgotten() -> None:
-    others = workers.remembered(worker(1_000, "b", 1), {"a": worker(0, "a", 1)}, worker(1_015, "c", 1))
-    assert set(others) == {"b"}
+def test_other_counters_that_went_on_unseen_are_a_baseline() -> None:
+    """A second worker was met for the first time: it counted all along."""
+    before = Baseline(moment(0), "a", None, {"egress_bytes": 100})
+    found, kept = increase(before, Baseline(moment(15), "a+b", None, {"egress_bytes": 9_160}), 3_600.0)
+    assert (found.counts, kept.counters) == ({}, {"egress_bytes": 9_160})
 
 
 def test_a_sum_that_falls_because_a_part_went_away_is_no_restart() -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import repeat
 from xml.sax.saxutils import escape
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdn.model import PollError, Reading, Reason
+from cdn.model import Kind, PollError, Reading, Reason
+from collector.sources import SOURCES
+from collector.sources.script import Ask, Reply, Wanted, run
+from tests.recorded import target
 from tests.recorded_kinds import body, grew, increases, rates, rtmp
 
 STAT = body("nginx_rtmp/rtmp_stat.xml")
@@ -34,7 +38,7 @@ def urls(reading: Reading) -> list[str]:
 
 def test_a_page_is_read_as_it_was_recorded() -> None:
     reading = rtmp(STAT)
-    assert (reading.worker, reading.process, reading.clock, reading.uptime) == ("19674", "19674", None, 478.0)
+    assert (reading.workers, reading.process, reading.clock, reading.uptime) == (("19674",), "19674", None, 478.0)
     assert reading.counters == {"egress_bytes": 21543122, "ingress_bytes": 22087719, "accepted_connections": 2}
     assert reading.gauges == {"viewers": 1.0, "live_streams": 1.0, "connections": 2.0}
     assert (reading.software, reading.notes) == ("NGINX 1.22.1 with RTMP 1.1.4", ())
@@ -64,11 +68,56 @@ def test_players_waiting_without_a_publisher_are_all_viewers() -> None:
     assert (stream.publishing, stream.publisher, stream.viewers, stream.video) == (False, None, 1, None)
 
 
+ONE, OTHER = (body(f"nginx_rtmp/rtmp_stat_2workers_{name}.xml") for name in (1, 10))
+
+
+def asked(answers: Iterable[bytes], *known: str) -> tuple[Reading, int]:
+    """The reading of a server whose workers answer so, one question after another, and how many were asked."""
+    turn = iter(answers)
+    count = 0
+
+    def answer(ask: Ask) -> Reply:
+        nonlocal count
+        count += 1
+        assert ask.fresh  # a kept connection stays with one worker
+        return Reply(next(turn))
+
+    wanted = Wanted(100, clients=True, workers=frozenset(known))
+    return run(SOURCES[Kind.NGINX_RTMP].read(target(Kind.NGINX_RTMP), wanted), answer), count
+
+
 def test_each_worker_answers_for_itself() -> None:
-    one, other = rtmp(body("nginx_rtmp/rtmp_stat_2workers_1.xml")), rtmp(body("nginx_rtmp/rtmp_stat_2workers_10.xml"))
-    assert (one.worker, urls(one)) == ("2362", ["/live/d"])
-    assert (other.worker, urls(other)) == ("2361", ["/live/a", "/live/b", "/live/c"])
+    one, other = rtmp(ONE), rtmp(OTHER)
+    assert (one.workers, urls(one)) == (("2362",), ["/live/d"])
+    assert (other.workers, urls(other)) == (("2361",), ["/live/a", "/live/b", "/live/c"])
     assert other.gauges == {"viewers": 0.0, "live_streams": 3.0, "connections": 3.0}
+
+
+def test_what_all_workers_say_is_added_up() -> None:
+    reading, count = asked([ONE, OTHER, OTHER])
+    one, other = rtmp(ONE), rtmp(OTHER)
+    assert (reading.workers, reading.process, count) == (("2361", "2362"), "2361+2362", 3)
+    assert reading.counters == {name: value + other.counters[name] for name, value in one.counters.items()}
+    assert urls(reading) == ["/live/a", "/live/b", "/live/c", "/live/d"]
+    assert reading.gauges == {name: value + other.gauges[name] for name, value in one.gauges.items()}
+    assert len(reading.clients or ()) == reading.gauges["connections"]
+
+
+def test_it_is_asked_until_every_worker_that_answered_lately_did_so_again() -> None:
+    reading, count = asked([ONE, ONE, ONE, ONE, OTHER, OTHER], "2361", "2362")
+    assert (reading.workers, count) == (("2361", "2362"), 6)
+
+
+def test_where_one_of_two_workers_does_not_answer_nothing_is_counted_and_that_is_said() -> None:
+    reading, count = asked(repeat(ONE), "2361", "2362")
+    assert (reading.counters, reading.gauges, reading.streams, reading.workers) == ({}, {}, None, ("2362",))
+    assert reading.notes[0].startswith("Only 1 of its 2 worker processes answered")
+    assert count == 6 + 2 * 12
+
+
+def test_after_a_reload_none_of_the_old_workers_is_waited_for() -> None:
+    reading, _ = asked(repeat(ONE), "100", "101")
+    assert (reading.process, urls(reading)) == ("2362", ["/live/d"])
 
 
 def test_the_age_tells_a_recreated_stream_from_one_that_went_on() -> None:

@@ -1,7 +1,8 @@
 """NGINX with the RTMP module: its XML statistics (`rtmp_stat all`).
 
-- EVERY WORKER ANSWERS FOR ITSELF: its connections, its streams, its bytes. With several workers an answer holds a
-  part, and the next one may be another's: `worker` and `process` are the pid of the one that answered.
+- EVERY WORKER ANSWERS FOR ITSELF: its connections, its streams, its bytes. A kept connection would stay with one of
+  them, so each question is asked over a new one, until the same worker answered twice and all that answered lately
+  did so again: their answers are added up. Where one of them does not answer, nothing is counted this time.
 - After a reload the new worker answers with nothing while the old one, never asked again, still serves its streams.
 - `uptime` is the worker's, in whole seconds; there is no time of day, so the clock is unknown.
 - A stream is created by the first client that names it and lives until the last has left, with or without a
@@ -14,37 +15,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import replace
 from xml.etree.ElementTree import Element
 
 from cdn.model import ClientReading, Reading, Role, StreamReading, Target
 from cdn.units import MAX_COUNTER
 from collector.sources.answers import wrong
-from collector.sources.script import Ask, Script, Source, Wanted
+from collector.sources.script import Ask, Reply, Script, Source, Wanted
 from collector.sources.xml_answers import xml_counter, xml_gauge, xml_root, xml_text
 
 URL = "its url"
+COUNTED = {"egress_bytes": "bytes_out", "ingress_bytes": "bytes_in", "accepted_connections": "naccepted"}
+# Questions until all workers are believed to be met: which one answers is the kernel's choice.
+ASKS, ASKS_A_WORKER = 6, 12
 # Names as long as a url's text may be, with room for the slashes and the application.
 _NAME = 200
 _APP = 90
 
 
 def read(target: Target, wanted: Wanted) -> Script:
-    """One poll of the statistics, whose url is the target's url."""
-    root = xml_root((yield Ask("")).body, "rtmp", URL)
-    pid = xml_counter(root, "pid", URL)
-    counters = {
-        "egress_bytes": xml_counter(root, "bytes_out", URL),
-        "ingress_bytes": xml_counter(root, "bytes_in", URL),
-        "accepted_connections": xml_counter(root, "naccepted", URL),
-    }
-    applications = root.findall("server/application")
-    streams = _streams(applications, str(pid))
-    on_demand = sum(xml_counter(play, "nclients", URL) for each in applications for play in each.findall("play"))
+    """One poll of the statistics, whose url is the target's url: as many answers as there are workers, and one more."""
+    roots = yield from _workers(wanted.workers)
+    missing = wanted.workers - roots.keys()
+    if missing and missing != wanted.workers:
+        return _partial(roots, len(wanted.workers | roots.keys()))
+    parts = [_Part(pid, root) for pid, root in sorted(roots.items())]
+    streams = _together(stream for part in parts for stream in part.streams)
+    listed = any(part.listed for part in parts)
     gauges, notes = {}, []
-    listed = any(application.find("live") is not None for application in applications)
     if listed:
-        viewers = sum(stream.viewers for stream in streams) + on_demand
+        viewers = sum(stream.viewers for stream in streams) + sum(part.on_demand for part in parts)
         live = sum(stream.publishing for stream in streams)
         gauges = {"live_streams": float(live), "connections": float(viewers + live)}
         if target.role is Role.EDGE:
@@ -54,22 +55,61 @@ def read(target: Target, wanted: Wanted) -> Script:
     complete = len(streams) <= wanted.max_streams
     if not complete:
         notes.append(f"More than {wanted.max_streams:,} streams: the rest is not read.")
-    clients = _clients(applications, str(pid)) if wanted.clients and listed else None
+    clients = [client for part in parts for client in part.clients] if wanted.clients and listed else None
     return Reading(
-        process=str(pid),
+        process="+".join(roots),
         clock=None,
-        # Of a difference of whole seconds 0 means half a second on average.
-        uptime=max(float(xml_counter(root, "uptime", URL)), 0.5),
-        counters=counters,
+        # Of one worker that began anew among others nobody knows what it grew: all count from here on then.
+        uptime=max(part.uptime for part in parts),
+        counters={name: sum(part.counters[name] for part in parts) for name in COUNTED},
         gauges=gauges,
         streams=tuple(streams[: wanted.max_streams]) if listed else None,
         streams_complete=complete,
-        software=_software(root),
+        software=_software(parts[0].root),
         notes=tuple(notes),
-        worker=str(pid),
+        workers=tuple(roots),
         clients=None if clients is None else tuple(clients[: wanted.max_clients]),
         clients_complete=clients is None or len(clients) <= wanted.max_clients,
     )
+
+
+def _workers(known: frozenset[str]) -> Generator[Ask, Reply, dict[str, Element]]:
+    """The newest answer of every worker that could be met, by its pid, in the order of their numbers."""
+    roots: dict[str, Element] = {}
+    for _ in range(ASKS + ASKS_A_WORKER * len(known)):
+        root = xml_root((yield Ask("", fresh=True)).body, "rtmp", URL)
+        pid = str(xml_counter(root, "pid", URL))
+        again = pid in roots
+        roots[pid] = root
+        if again and known <= roots.keys():
+            break
+    return dict(sorted(roots.items()))
+
+
+def _partial(roots: Mapping[str, Element], workers: int) -> Reading:
+    """What is known where some of several workers did not answer: that it is up."""
+    note = (
+        f"Only {len(roots)} of its {workers} worker processes answered, each counts for itself:"
+        " nothing is counted this time. With worker_processes 1; every answer is whole."
+    )
+    software = _software(next(iter(roots.values())))
+    return Reading(None, None, None, {}, {}, software=software, notes=(note,), workers=tuple(roots))
+
+
+class _Part:
+    """What one worker process says of itself."""
+
+    def __init__(self, pid: str, root: Element) -> None:
+        applications = root.findall("server/application")
+        self.root = root
+        # Of a difference of whole seconds 0 means half a second on average.
+        self.uptime = max(float(xml_counter(root, "uptime", URL)), 0.5)
+        self.counters = {name: xml_counter(root, tag, URL) for name, tag in COUNTED.items()}
+        self.listed = any(application.find("live") is not None for application in applications)
+        self.streams = _streams(applications, pid)
+        self.clients = _clients(applications, pid)
+        plays = (play for application in applications for play in application.findall("play"))
+        self.on_demand = sum(xml_counter(play, "nclients", URL) for play in plays)
 
 
 def _clients(applications: list[Element], pid: str) -> list[ClientReading]:
@@ -96,13 +136,18 @@ def _clients(applications: list[Element], pid: str) -> list[ClientReading]:
 
 
 def _streams(applications: list[Element], pid: str) -> list[StreamReading]:
+    return [
+        _stream(element, xml_text(application, "name", _APP), pid)
+        for application in applications
+        for element in application.iterfind("live/stream")
+    ]
+
+
+def _together(streams: Iterable[StreamReading]) -> list[StreamReading]:
     found: dict[str, StreamReading] = {}
-    for application in applications:
-        app = xml_text(application, "name", _APP)
-        for element in application.iterfind("live/stream"):
-            stream = _stream(element, app, pid)
-            twin = found.get(stream.url)
-            found[stream.url] = stream if twin is None else _both(twin, stream)
+    for stream in streams:
+        twin = found.get(stream.url)
+        found[stream.url] = stream if twin is None else _both(twin, stream)
     return [*found.values()]
 
 
@@ -148,7 +193,7 @@ def _codec(media: Element | None) -> str | None:
 
 
 def _both(one: StreamReading, other: StreamReading) -> StreamReading:
-    """Two streams of one name, of two servers in one configuration."""
+    """Two streams of one name: of two servers in one configuration, or on two workers."""
     first, second = (one, other) if one.publishing or not other.publishing else (other, one)
     counters = {name: value + second.counters[name] for name, value in first.counters.items()}
     if max(counters.values()) > MAX_COUNTER:

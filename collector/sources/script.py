@@ -15,17 +15,22 @@ from cdn.model import PollError, Reading, Target
 
 
 class Wanted(NamedTuple):
-    """How much a poll is to bring: the most streams and clients to read, and whether clients at all."""
+    """How much a poll is to bring: the most streams and clients to read, and whether clients at all.
+
+    workers: worker processes that answered lately, each for itself: all of them are to be asked.
+    """
 
     max_streams: int
     clients: bool = False
     max_clients: int = 10_000
+    workers: frozenset[str] = frozenset()
 
 
 class Ask(NamedTuple):
-    """A path to GET: below the target's url, or the url itself where empty."""
+    """A path to GET: below the target's url, or the url itself where empty. fresh: over a new connection."""
 
     path: str
+    fresh: bool = False
 
 
 class Reply(NamedTuple):

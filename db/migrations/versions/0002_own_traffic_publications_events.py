@@ -58,6 +58,7 @@ def upgrade() -> None:
     )
     op.add_column("sample", sa.Column("internal_bytes", sa.BigInteger(), nullable=True))
     op.add_column("server_status", sa.Column("address", sa.Text(), nullable=True))
+    op.drop_column("server_status", "workers")
     op.add_column("server_status", sa.Column("previous", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
     op.add_column("server_status", sa.Column("audited", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
     op.add_column("server_status", sa.Column("pulls", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
@@ -96,6 +97,11 @@ def downgrade() -> None:
     op.drop_column("server_status", "audited")
     op.drop_column("server_status", "previous")
     op.drop_column("server_status", "address")
+    op.add_column(
+        "server_status",
+        sa.Column("workers", postgresql.JSONB(astext_type=sa.Text()), nullable=False, server_default="{}"),
+    )
+    op.alter_column("server_status", "workers", server_default=None)
     op.drop_column("sample", "internal_bytes")
     op.drop_table("puller")
     op.drop_index("ix_publication_began_by", table_name="publication")
