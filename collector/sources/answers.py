@@ -94,6 +94,8 @@ def text(value: object, limit: int = MAX_TEXT) -> str:
     """
     if not isinstance(value, str):
         return ""
+    if len(value) <= limit and value.isascii() and "\x00" not in value:
+        return value  # nearly every text is like this: the rest is for strangers' names
     clean = value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
     if len(clean) <= limit:
         return clean
