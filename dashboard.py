@@ -11,7 +11,7 @@ from cdn.settings import settings
 from web.brand import logo
 
 # Pages that show what is so now, again and again.
-REFRESHING = ("Overview", "Server")
+REFRESHING = ("Overview", "Channels", "Channel", "Server", "System")
 
 if __name__ == "__main__":
     from ui import filters, links, theme
@@ -21,14 +21,23 @@ if __name__ == "__main__":
         {
             "": [
                 st.Page("pages/live/overview.py", title="Overview", icon=":material/space_dashboard:", default=True),
+                st.Page("pages/live/channels.py", title="Channels", icon=":material/live_tv:"),
+                st.Page("pages/live/channel.py", title="Channel", icon=":material/live_tv:", visibility="hidden"),
                 st.Page("pages/live/server.py", title="Server", icon=":material/dns:", visibility="hidden"),
             ],
-            "Admin": [st.Page("pages/admin/fleet.py", title="Fleet", icon=":material/lan:")],
+            "Admin": [
+                st.Page("pages/admin/fleet.py", title="Fleet", icon=":material/lan:"),
+                st.Page("pages/admin/system.py", title="System", icon=":material/monitor_heart:"),
+            ],
         },
         position="top",
     )
     theme.tab_bar(
-        [("Overview", links.OVERVIEW, "space_dashboard"), ("Fleet", links.FLEET, "lan")],
+        [
+            ("Overview", links.OVERVIEW, "space_dashboard"),
+            ("Channels", links.CHANNELS, "live_tv"),
+            ("Fleet", links.FLEET, "lan"),
+        ],
         current=page.title,
     )
     if page.title in REFRESHING:

@@ -69,6 +69,7 @@ _CHANNELS = text(
     _COPIES + ", told AS (SELECT channel_id, sum(viewers) FILTER (WHERE is_seen)::float8 AS viewers,"
     f" count(*) FILTER (WHERE NOT is_home AND state IN ('{CopyState.ON_AIR}', '{CopyState.FROZEN}')) AS copies,"
     f" count(*) FILTER (WHERE state = '{CopyState.FROZEN}') AS copies_frozen,"
+    f" sum(viewers) FILTER (WHERE state = '{CopyState.FROZEN}')::float8 AS viewers_frozen,"
     " count(*) FILTER (WHERE NOT is_seen) AS copies_unknown,"
     f" min(egress_still_since) FILTER (WHERE state = '{CopyState.FROZEN}') AS frozen_since,"
     " max(at) AS at, max(gone_at) AS gone_at FROM judged GROUP BY channel_id),"
@@ -77,15 +78,20 @@ _CHANNELS = text(
     "  ORDER BY channel_id, is_home DESC, publishing DESC, is_seen DESC, egress_bps DESC NULLS LAST, server_id)"
     " SELECT channel.id, channel.vhost, channel.app, channel.name, best.server AS origin, best.is_home,"
     " air.has_home, air.home_seen, air.published, air.coming_in, air.moving, air.seen, air.gone,"
-    " told.viewers, told.copies, told.copies_frozen, told.copies_unknown, told.frozen_since,"
+    " told.viewers, told.copies, told.copies_frozen, told.copies_unknown, told.viewers_frozen, told.frozen_since,"
     " best.ingress_bps AS ingest_bps, best.ingress_still_since AS stalled_since, minute.frame_rate,"
     " best.video, best.audio, best.width, best.height, best.published_after, best.published_by,"
-    " told.at, told.gone_at"
+    " ended.ended_after, ended.ended_by, told.at, told.gone_at"
     " FROM told JOIN air USING (channel_id) JOIN best USING (channel_id) JOIN channel ON channel.id = channel_id"
     + _FRAME_RATE.format(copy="best")
-    + " ORDER BY channel.app, channel.name, channel.vhost, channel.id"
+    + " LEFT JOIN LATERAL (SELECT ended_after, ended_by FROM publication WHERE publication.server_id = best.server_id"
+    "  AND publication.stream_id = best.stream_id AND ended_by IS NOT NULL ORDER BY began_by DESC LIMIT 1) ended"
+    "  ON NOT best.publishing"
+    " ORDER BY channel.app, channel.name, channel.vhost, channel.id"
 )
-_TIMES = ("frozen_since", "stalled_since", "published_after", "published_by", "at", "gone_at")
+_TIMES = (
+    *("frozen_since", "stalled_since", "published_after", "published_by", "ended_after", "ended_by", "at", "gone_at"),
+)
 _FLAGS = ["is_home", "has_home", "home_seen", "published", "coming_in", "moving", "seen", "gone"]
 
 
@@ -94,10 +100,11 @@ def channels(engine: Engine, now: datetime, interval: float) -> pd.DataFrame:
 
     id, vhost, app, name; state (cdn.health.ChannelState); origin: where it is published (the server that tells most
     where no first origin lists it, `is_home` False); viewers: people on all servers, NaN where nobody tells;
-    copies: servers that carry it on, copies_frozen of them standing still since `frozen_since`, copies_unknown:
-    listed it last, but do not answer now; ingest_bps, frame_rate (mean of three minutes), video, audio, width, height:
-    as it comes in (ingest_bps is NaN where no first origin lists it); stalled_since: nothing comes in although somebody
-    publishes; published_after, published_by: between these its publication began; at: newest look; gone_at.
+    copies: servers that carry it on, copies_frozen of them standing still since `frozen_since` before viewers_frozen,
+    copies_unknown: listed it last, but do not answer now; ingest_bps, frame_rate (mean of three minutes), video, audio,
+    width, height: as it comes in (ingest_bps is NaN where no first origin lists it); stalled_since: nothing comes in
+    although somebody publishes; published_after, published_by: between these its publication began; ended_after,
+    ended_by: between these the last one ended, where none goes on; at: newest look; gone_at.
     """
     with reading(engine) as connection:
         found = frame(
@@ -110,6 +117,7 @@ def channels(engine: Engine, now: datetime, interval: float) -> pd.DataFrame:
                 "copies",
                 "copies_frozen",
                 "copies_unknown",
+                "viewers_frozen",
                 "ingest_bps",
                 "frame_rate",
                 "width",
@@ -173,20 +181,21 @@ def copies(engine: Engine, now: datetime, interval: float, channel_id: int) -> p
 
 
 _PUBLICATIONS = text(
-    "SELECT * FROM (SELECT publication.server_id, server.name AS server, stream.channel_id, channel.vhost, channel.app,"
-    " channel.name, publication.began_after, publication.began_by, publication.ended_after, publication.ended_by,"
+    "SELECT publication.server_id, server.name AS server, stream.channel_id, channel.vhost, channel.app, channel.name,"
+    " publication.began_after, publication.began_by, publication.ended_after, publication.ended_by,"
     " publication.end_reason, publication.publisher, publication.format,"
-    " greatest(extract(epoch FROM publication.began_after - lag(publication.ended_by) OVER session), 0)::float8"
-    "  AS off_air_least,"
-    " extract(epoch FROM publication.began_by - lag(publication.ended_after) OVER session)::float8 AS off_air_most"
+    " greatest(extract(epoch FROM publication.began_after - former.ended_by), 0)::float8 AS off_air_least,"
+    " extract(epoch FROM publication.began_by - former.ended_after)::float8 AS off_air_most"
     " FROM publication JOIN stream ON stream.id = publication.stream_id JOIN channel ON channel.id = stream.channel_id"
     " JOIN server ON server.id = publication.server_id"
-    " WHERE (CAST(:channel AS bigint) IS NULL OR stream.channel_id = :channel)"
+    " LEFT JOIN LATERAL (SELECT before.ended_after, before.ended_by FROM publication before"
+    "  WHERE before.server_id = publication.server_id AND before.stream_id = publication.stream_id"
+    "  AND before.began_by < publication.began_by ORDER BY before.began_by DESC LIMIT 1) former ON true"
+    " WHERE publication.began_by <= :before"
+    "  AND (publication.began_by > :since OR publication.ended_by > :since OR publication.ended_by IS NULL)"
+    "  AND (CAST(:channel AS bigint) IS NULL OR stream.channel_id = :channel)"
     "  AND (CAST(:server AS bigint) IS NULL OR publication.server_id = :server)"
-    "  AND publication.began_by <= :before"
-    " WINDOW session AS (PARTITION BY publication.server_id, publication.stream_id ORDER BY publication.began_by)"
-    ") sessions WHERE began_by > :since OR ended_by > :since OR ended_by IS NULL"
-    " ORDER BY began_by DESC, server_id, channel_id LIMIT :most"
+    " ORDER BY publication.began_by DESC, publication.server_id, stream.channel_id LIMIT :most"
 )
 
 

@@ -22,10 +22,17 @@ def frame(
     *,
     times: Sequence[str] = (),
     numbers: Sequence[str] = (),
+    wholes: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """The rows of `query`. Columns in `times` become datetime64[us, UTC], those in `numbers` float64 (NaN: unknown)."""
+    """The rows of `query`. Columns in `times` become datetime64[us, UTC], those in `numbers` float64 (NaN: unknown),
+    those in `wholes` Int64, exact beyond 2^53 (NA: unknown)."""
     result = connection.execute(query, parameters)
-    found = pd.DataFrame.from_records(result.fetchall(), columns=list(result.keys()))
+    rows, columns = result.fetchall(), list(result.keys())
+    found = pd.DataFrame.from_records(rows, columns=columns)
+    for name in wholes:
+        # From the rows: the frame has made floats of a column in which something is unknown.
+        place = columns.index(name)
+        found[name] = pd.Series([row[place] for row in rows], index=found.index, dtype="Int64")
     for name in times:
         found[name] = pd.to_datetime(found[name], utc=True).astype("datetime64[us, UTC]")
     for name in numbers:

@@ -22,7 +22,8 @@ _UNKNOWN = (
     " AND puller.dismissed_at IS NULL AND puller.at > :recent AND NOT EXISTS (SELECT FROM server own"
     "  LEFT JOIN server_status status ON status.server_id = own.id"
     "  LEFT JOIN server_address network ON network.server_id = own.id WHERE own.retired_at IS NULL"
-    "  AND (status.address = puller.address OR network.network >>= puller.address::inet))"
+    "  AND (status.address = puller.address OR network.network >>= puller.address::inet"
+    "  OR own.url = puller.url))"
 )
 _PULLERS = text(
     "SELECT puller.address, array_agg(server.name ORDER BY server.name) AS origins, sum(puller.streams)::bigint"

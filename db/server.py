@@ -19,7 +19,8 @@ _GAUGES = tuple(metric.name for metric in GAUGES)
 
 _HISTORY = text(
     "SELECT date_bin(make_interval(secs => :step), sample.at, :origin) AS at,"
-    " avg(CASE WHEN up THEN 1 ELSE 0 END)::float8 AS up_ratio, avg(connect_seconds) AS connect_seconds,"
+    " sum(counted_seconds)::float8 AS counted_seconds, avg(CASE WHEN up THEN 1 ELSE 0 END)::float8 AS up_ratio,"
+    " avg(connect_seconds) AS connect_seconds,"
     " avg(first_byte_seconds) AS first_byte_seconds, avg(response_seconds) AS response_seconds, "
     + ", ".join(
         f"sum({each.name})::float8 * {BITS_PER_BYTE if rate_name(each).endswith('_bps') else 1}"
@@ -35,8 +36,8 @@ _HISTORY = text(
 def server_history(engine: Engine, now: datetime, server_id: int, window: str) -> pd.DataFrame:
     """Evenly stepped history of one server over `window` ("1h", "6h", "24h"), at most about 240 rows.
 
-    Columns: at (start of the step), up_ratio, connect_seconds (NaN where a kept connection needed none),
-    first_byte_seconds and response_seconds, one rate a counter (Σ increase ÷ Σ counted
+    Columns: at (start of the step), counted_seconds (NaN: nothing was counted), up_ratio, connect_seconds (NaN where a
+    kept connection needed none), first_byte_seconds and response_seconds, one rate a counter (Σ increase ÷ Σ counted
     seconds), one mean a gauge. Steps nobody polled are rows of NaN: a gap stays a gap.
     """
     length = WINDOWS[window]
@@ -48,7 +49,7 @@ def server_history(engine: Engine, now: datetime, server_id: int, window: str) -
             _HISTORY,
             {"step": step, "origin": end - length, "id": server_id, "start": end - length, "end": end},
             times=("at",),
-            numbers=("up_ratio", *TIMINGS, *RATES, *_GAUGES),
+            numbers=("counted_seconds", "up_ratio", *TIMINGS, *RATES, *_GAUGES),
         )
     steps = pd.date_range(end - length, periods=round(length.total_seconds() / step), freq=pd.Timedelta(seconds=step))
     grid = pd.DataFrame({"at": steps.as_unit("us")})
@@ -56,7 +57,7 @@ def server_history(engine: Engine, now: datetime, server_id: int, window: str) -
 
 
 _STREAMS = text(
-    "SELECT stream.url, channel.vhost, channel.app, channel.name, status.publishing,"
+    "SELECT stream.url, stream.channel_id, channel.vhost, channel.app, channel.name, status.publishing,"
     " status.viewers::float8 AS viewers, status.clients::float8 AS clients, status.pulls::float8 AS pulls,"
     " status.egress_still_since, status.ingress_still_since,"
     " status.egress_bytes::float8 * 8 / nullif(status.counted_seconds, 0) AS egress_bps,"
@@ -96,7 +97,7 @@ def server_streams(engine: Engine, now: datetime, server_id: int) -> pd.DataFram
 
 _CHANGES = text(
     "SELECT at, up, reason, detail, restarted, since FROM ("
-    " SELECT at, up, reason, detail, restarted, since,"
+    " SELECT at, up, reason, detail, restarted AND counted_seconds > 0 AS restarted, since,"
     "  lag(up) OVER poll AS before_up, lag(reason) OVER poll AS before_reason"
     " FROM sample WHERE server_id = :id AND at > :start AND at <= :end WINDOW poll AS (ORDER BY at)) polls"
     " WHERE before_up IS DISTINCT FROM up OR before_reason IS DISTINCT FROM reason OR restarted"

@@ -41,17 +41,14 @@ def readings(engine: Engine, server_id: int) -> pd.DataFrame:
     """
     names = [metric.name for metric in COUNTERS]
     with reading(engine) as connection:
-        found = frame(
+        return frame(
             connection,
             _READINGS,
             {"id": server_id, "names": names},
             times=("before_at", "now_at", "since"),
             numbers=("before_clock", "now_clock", "counted_seconds"),
+            wholes=("before", "now", "increase"),
         )
-    for name in ("before", "now", "increase"):
-        # Whole numbers beyond 2^53 must stay what they are.
-        found[name] = pd.Series(found[name].tolist(), dtype="Int64")
-    return found
 
 
 _COVERAGE = text(
@@ -73,13 +70,13 @@ _SUMS = ", ".join(
 )
 _AUDIT = text(
     "WITH audited AS (SELECT server.id, server.name, status.counters, status.audited -> 'counters' AS first,"
-    "  (status.audited ->> 'at')::timestamptz AS since, status.counted_at AS until, false AS by_worker"
+    "  (status.audited ->> 'at')::timestamptz AS since, status.counted_at AS until"
     "  FROM server JOIN server_status status ON status.server_id = server.id"
     "  WHERE server.retired_at IS NULL AND NOT server.paused),"
     " stored AS (SELECT audited.id, to_jsonb(sums) AS sums FROM audited CROSS JOIN LATERAL (SELECT "
     f"  {_SUMS} FROM sample WHERE sample.server_id = audited.id AND sample.at > audited.since"
     "   AND sample.at <= audited.until) sums)"
-    " SELECT audited.id, audited.name, audited.since, audited.until, audited.by_worker, counter.name AS counter,"
+    " SELECT audited.id, audited.name, audited.since, audited.until, counter.name AS counter,"
     " (audited.counters ->> counter.name)::bigint - coalesce((audited.first ->> counter.name)::bigint, 0) AS grown,"
     " coalesce((stored.sums ->> counter.name)::bigint, 0) AS stored"
     " FROM audited JOIN stored USING (id)"
@@ -96,9 +93,7 @@ def audit(engine: Engine) -> pd.DataFrame:
     (by_worker), or that was polled only once, has one row without a counter: it cannot be audited so.
     """
     with reading(engine) as connection:
-        found = frame(connection, _AUDIT, {}, times=("since", "until"))
-    for name in ("grown", "stored"):
-        found[name] = pd.Series(found[name].tolist(), dtype="Int64")
+        found = frame(connection, _AUDIT, {}, times=("since", "until"), wholes=("grown", "stored"))
     found["difference"] = found["stored"] - found["grown"]
     return found
 

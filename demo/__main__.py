@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from demo.fleet import DEFAULT_SIZE, DEFAULT_STREAMS, Fleet, Size, plan, servers_toml
 from demo.kinds import KINDS
@@ -68,9 +69,14 @@ def parser() -> argparse.ArgumentParser:
     )
     size = line.add_argument_group("size (the same for run and fleet)")
     add = size.add_argument
-    add("--servers", type=_whole(2, 20_000), help="number of servers (default 18: 3 origins, 12 SRS and 3 NGINX edges)")
+    add("--servers", type=_whole(2, 20_000), help="number of servers (default 24, of all kinds, in two tiers)")
     add("--origins", type=_whole(1, 5_000), help="how many of them are origins (default one in 16)")
-    add("--kinds", type=_kinds, help="kinds of the edges with their weights, as srs=4,nginx=1 (default srs)")
+    add("--kinds", type=_kinds, help="kinds of the edges with their weights, as srs=4,angie=1 (default srs)")
+    add("--middle", type=_whole(0, 1_000), help="SRS between origins and far edges (default none; 1 of the usual 24)")
+    add("--shields", type=_whole(0, 1_000), help="caches between origins and caching edges (default as --middle)")
+    add("--unlisted", type=_whole(0, 1_000), help="SRS edges that the file leaves out (default none; 2 of 24)")
+    add("--rtmp-workers", type=_whole(1, 64), help="workers of the first nginx-rtmp edge (default 1; 2 of 24)")
+    add("--direct", action="store_true", help="one origin has viewers of its own (default only of the usual 24)")
     add("--streams", type=_whole(1, 2_000), default=DEFAULT_STREAMS, help="streams on every edge (default %(default)s)")
     add("--seed", type=int, default=1, help="everything random is made from this number (default %(default)s)")
     add(
@@ -80,7 +86,7 @@ def parser() -> argparse.ArgumentParser:
         help="of the first server (default %(default)s)",
     )
     add("--srs-port", type=_whole(1, 65_535), default=1985, help="port of SRS servers (default %(default)s)")
-    add("--nginx-port", type=_whole(1, 65_535), default=8080, help="port of NGINX servers (default %(default)s)")
+    add("--nginx-port", type=_whole(1, 65_535), default=8080, help="port of the others (default %(default)s)")
     add("--one-address", action="store_true", help="all on the first address, at ports counted up from --srs-port")
     add("--open", action="store_true", help="no server asks for a password")
     run = line.add_argument_group("run")
@@ -97,20 +103,30 @@ def parser() -> argparse.ArgumentParser:
 
 def fleet_of(options: argparse.Namespace) -> Fleet:
     """The fleet the options ask for. Raises ValueError where they cannot be met."""
-    usual = options.servers is None
+    usual = DEFAULT_SIZE if options.servers is None else Size(servers=options.servers)
     first = "127.0.0.1" if options.one_address and options.first_address == "127.0.10.11" else options.first_address
+
+    def asked(name: str) -> Any:
+        given = getattr(options, name)
+        return getattr(usual, name) if given is None else given
+
     return plan(
         Size(
-            servers=DEFAULT_SIZE.servers if usual else options.servers,
-            origins=options.origins or (DEFAULT_SIZE.origins if usual else None),
+            servers=usual.servers,
+            origins=asked("origins"),
             streams=options.streams,
-            kinds=options.kinds or (DEFAULT_SIZE.kinds if usual else {"srs": 1}),
+            kinds=asked("kinds"),
             seed=options.seed,
             first_address=first,
             srs_port=options.srs_port,
             nginx_port=options.nginx_port,
             one_address=options.one_address,
             open=options.open,
+            middle=asked("middle"),
+            shields=asked("shields"),
+            unlisted=asked("unlisted"),
+            direct=options.direct or usual.direct,
+            rtmp_workers=asked("rtmp_workers"),
         )
     )
 

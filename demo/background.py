@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from demo.fleet import Fleet
 from demo.serving import Serving
@@ -39,6 +39,10 @@ class Running:
         self._loop.call_soon_threadsafe(call)
         return done.result(timeout=10)
 
+    def truth(self) -> dict[str, Any]:
+        """What is true now; see demo.truth."""
+        return self.ask(lambda world, now: world.truth(now))
+
     def begin(self, scenario: str, server: str, *, channel: str | None = None, seconds: float | None = None) -> None:
         """Let a scenario begin, as POST /scenarios does."""
         self.ask(lambda world, now: world.begin(scenario, now=now, server=server, channel=channel, seconds=seconds))
@@ -52,10 +56,11 @@ def running(
     scale: float = 1.0,
     calm: bool = True,
     control_port: int = 0,
+    steady: int | None = None,
 ) -> Iterator[Running]:
-    """The fleet answers while the block runs. Raises serving.CannotListen where it cannot."""
+    """The fleet answers while the block runs; options as of World. Raises serving.CannotListen where it cannot."""
     loop = asyncio.new_event_loop()
-    world = World(fleet, clock(), scale=scale, calm=calm)
+    world = World(fleet, clock(), scale=scale, calm=calm, steady=steady)
     serving = Serving(world, clock, control_port=control_port)
     loop.run_until_complete(serving.start())
     thread = threading.Thread(target=loop.run_forever, name="simulated-cdn", daemon=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from demo import hostile
-from demo.lineup import Channel
+from demo.lineup import CHANGED, Channel, Encoding
 from demo.machine import Machine
 from demo.scenarios import NOTHING, Effect, Scenario, Subject, combined
 
@@ -35,6 +35,7 @@ class Conditions:
 
     def __init__(self, machines: Mapping[str, Machine]) -> None:
         self.active: list[Active] = []
+        self.publications: Counter[str] = Counter()
         self._machines = machines
         self._of_channel: dict[tuple[str, str], Effect] = {}
         self._flapping_since: dict[str, float] = {}
@@ -47,6 +48,8 @@ class Conditions:
         self.active = [one for one in self.active if (one.scenario.name, one.server, one.channel) != same]
         begun = Active(scenario, server, channel, now, now + seconds)
         self.active.append(begun)
+        if channel and (scenario.effect.republished or scenario.effect.reencoded):
+            self.publications[channel] += 1
         self._heed()
         return begun
 
@@ -55,8 +58,15 @@ class Conditions:
         over = [one for one in self.active if one.until <= now]
         if over:
             self.active = [one for one in self.active if one.until > now]
+            self._come_back(over)
             self._heed()
         return over
+
+    def _come_back(self, over: list[Active]) -> None:
+        """A publisher that changes its encoder back connects anew for it."""
+        for one in over:
+            if one.channel and one.scenario.effect.reencoded:
+                self.publications[one.channel] += 1
 
     def next_end(self) -> float:
         """When the next scenario is over; infinity without one."""
@@ -64,6 +74,7 @@ class Conditions:
 
     def stop(self) -> None:
         """End every scenario."""
+        self._come_back(self.active)
         self.active = []
         self._heed()
 
@@ -86,7 +97,29 @@ class Conditions:
             return home.effect.hostile_streams > 0
         effect = self.of_channel(channel.home, channel)
         since = self._flapping_since.get(channel.url, at)
-        return not effect.off_air and not (effect.flapping and (at - since) % FLAP_PERIOD < FLAP_AWAY)
+        if effect.off_air or (effect.flapping and (at - since) % FLAP_PERIOD < FLAP_AWAY):
+            return False
+        return not channel.through or self._machines[channel.through].process is not None
+
+    def machine(self, name: str) -> Machine:
+        """The machine of that name."""
+        return self._machines[name]
+
+    def encoding(self, channel: Channel) -> Encoding:
+        """How the channel is encoded at the moment."""
+        effect = self._of_channel.get((EVERYWHERE, channel.url), NOTHING) if self._of_channel else NOTHING
+        return CHANGED if effect.reencoded else channel.encoding
+
+    def source(self, machine: Machine, channel: Channel) -> Machine:
+        """The machine that another one has a channel from."""
+        return machine.source or self._machines[channel.home]
+
+    def arrives(self, machine: Machine, channel: Channel, at: float) -> bool:
+        """True while a channel's media reach a server that pulls it: it is on air, and who hands it on lives."""
+        between = machine.source
+        if between is not None and (between.process is None or not self.arrives(between, channel, at)):
+            return False
+        return self.on_air(channel, at)
 
     def crowding(self, region: str) -> float:
         """Factor on the viewers of a region's edges: more than 1 while some of them are down."""

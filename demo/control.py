@@ -6,70 +6,17 @@ import json
 from typing import Any
 from urllib.parse import unquote
 
-from demo.machine import Machine
-from demo.process import NginxProcess, SrsProcess
 from demo.scenarios import SCENARIOS
+from demo.truth import truth
 from demo.wire import Answer, Request
 from demo.world import World
 
 HELP = {
-    "GET /truth": "what was really sent and watched: bytes, viewers and streams of every server",
+    "GET /truth": "what was really sent and watched: by every server, by each channel, delivered in all",
     "GET /scenarios": "what can go wrong, and what is going wrong",
     "POST /scenarios/<name>?server=&channel=&seconds=": "let it go wrong; without a server, somewhere",
     "DELETE /scenarios": "let everything be well again",
 }
-
-
-def truth(world: World, now: float) -> dict[str, Any]:
-    """What is true at `now`. Bytes are of each server's process, as of its `counted_at`; egress is in bit/s."""
-    servers = {name: _server(machine) for name, machine in world.machines.items()}
-    edges = [one for one in servers.values() if one["role"] == "edge"]
-    return {
-        "now": now,
-        "started": world.started,
-        "seed": world.fleet.seed,
-        "viewers": sum(one["viewers"] for one in edges),
-        "egress": round(sum(one["egress"] for one in edges)),
-        "servers": servers,
-    }
-
-
-def _server(machine: Machine) -> dict[str, Any]:
-    server, process = machine.server, machine.process
-    known = {
-        "kind": server.kind,
-        "role": server.role,
-        "url": server.url,
-        "up": process is not None,
-        "bytes_before": machine.bytes_before,
-    }
-    if process is None:
-        return {**known, "viewers": 0, "egress": 0.0, "sent_bytes": 0, "received_bytes": 0, "streams": {}}
-    streams = process.streams.values() if isinstance(process, SrsProcess) else ()
-    more = {"requests": int(process.requests)} if isinstance(process, NginxProcess) else {}
-    return {
-        **known,
-        "service": process.service,
-        "pid": process.pid,
-        "process_started": process.started,
-        "counted_at": process.counted_at,
-        "sent_bytes": process.counted.sent,
-        "received_bytes": process.counted.received,
-        "egress": process.egress,
-        "viewers": process.viewers,
-        **more,
-        "streams": {
-            stream.channel.url: {
-                "viewers": stream.viewers,
-                "pulls": len(stream.pulls),
-                "publishing": stream.publishing,
-                "moving": stream.moving,
-                "sent_bytes": stream.counted.sent,
-                "received_bytes": stream.counted.received,
-            }
-            for stream in streams
-        },
-    }
 
 
 def scenario_list(world: World, now: float) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -62,6 +63,8 @@ def _page(head: bytes, body: bytes, length: int | None = None) -> bytes:
 
 _OK = b"HTTP/1.1 200 OK\r\nConnection: Close\r\n"
 _JSON = _OK + b"Content-Type: application/json\r\n"
+# Where a counter begins, in the answers of all kinds.
+_COUNTER = re.compile(rb'((?:_bytes|Bytes|sent|received|requests|total|accepted|generation)": ?|<bytes_\w+>|\n )(?=\d)')
 
 # In turn, one for each request; each gets the good answer's body to spoil.
 GARBAGE: tuple[Callable[[bytes], bytes], ...] = (
@@ -73,10 +76,10 @@ GARBAGE: tuple[Callable[[bytes], bytes], ...] = (
     lambda good: _page(_JSON, good.replace(b'"code":0', b'"code":100')),
     lambda good: _page(_JSON, good, length=len(good) + 1_000),
     lambda good: _page(_JSON + b"Content-Encoding: gzip\r\n", good),
-    lambda good: _page(_JSON, good.replace(b'_bytes":', b'_bytes":-')),
-    lambda good: _page(_JSON, good.replace(b'_bytes":', b'_bytes":9999999999999999999999999')),
-    lambda good: _page(_JSON, good.replace(b'_bytes":', b'_bytes":NaN,"x":')),
-    lambda good: _page(_JSON, good.replace(b'_bytes":', b'_bytes":"many","x":')),
+    lambda good: _page(_JSON, _COUNTER.sub(rb"\1-", good)),
+    lambda good: _page(_JSON, _COUNTER.sub(rb"\g<1>9999999999999999999999999", good)),
+    lambda good: _page(_JSON, _COUNTER.sub(rb'\1NaN,"x":', good)),
+    lambda good: _page(_JSON, _COUNTER.sub(rb'\1"many","x":', good)),
     lambda good: b"HTTP/1.1 500 Internal Server Error\r\nConnection: Close\r\nContent-Length: 0\r\n\r\n",
     lambda good: b"HTTP/1.1 302 Found\r\nConnection: Close\r\nLocation: http://192.0.2.1/\r\nContent-Length: 0\r\n\r\n",
     lambda good: bytes(range(256)) * 4,
@@ -85,4 +88,6 @@ GARBAGE: tuple[Callable[[bytes], bytes], ...] = (
 
 def spoiled(good: bytes, turn: int) -> bytes:
     """The turn-th way to spoil a good answer's body: a whole HTTP answer, or what is left of one."""
-    return GARBAGE[turn % len(GARBAGE)](good)
+    bad = GARBAGE[turn % len(GARBAGE)](good)
+    # Not every way spoils every answer: then half of it has to do.
+    return _page(_JSON, good[: len(good) // 2]) if bad == _page(_JSON, good) else bad

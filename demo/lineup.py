@@ -35,11 +35,14 @@ class Encoding:
     fps: int
     profile: str
     level: str
+    codec: str = "H264"
 
 
 FULL_HD = Encoding(6 * MBIT, 1920, 1080, 50, "High", "4.2")
 HD = Encoding(4 * MBIT, 1280, 720, 50, "Main", "3.2")
 SD = Encoding(2 * MBIT, 1024, 576, 25, "Main", "3.1")
+# What a channel changes to when somebody reconfigures its encoder.
+CHANGED = Encoding(4 * MBIT, 2560, 1440, 25, "Main", "5.0", "HEVC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class Channel:
     """One programme, published to its home origin and pulled from there by the edges of its pod.
 
     share: part of its pod's audience as 0..1. phase: 0..2π, so that channels do not wobble in step.
+    through: the edge its publisher sends it to, which hands it on to the home; empty where it sends to the home.
     """
 
     name: str
@@ -57,6 +61,7 @@ class Channel:
     share: float
     phase: float
     has_matches: bool = False
+    through: str = ""
 
     @property
     def url(self) -> str:

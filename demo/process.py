@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import random
 from bisect import insort
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from demo.lineup import Channel
+from demo.crowd import Crowd
+from demo.lineup import Channel, Encoding
 
 SAMPLE = 3.0
 RATE_BLOCK = 30.0
@@ -60,7 +62,7 @@ class Vhost:
 
 @dataclass(slots=True)
 class Client:
-    """One connection an origin knows by name: a publisher, or an edge that pulls. since: epoch seconds."""
+    """One connection known by name: a publisher, or a server that pulls. since: epoch seconds."""
 
     id: str
     ip: str
@@ -71,11 +73,12 @@ class Client:
 
 @dataclass(slots=True)
 class Stream:
-    """One stream in one SRS process: on an origin as published, on an edge a copy.
+    """One stream in one SRS process: where it is published, or a copy.
 
-    position: the channel's media position at the last step. publisher: the id SRS shows as publish.cid, on an
-    edge some player's. pulls: on an origin, by the edge's name. silent_since: on an origin, when the
-    publisher went.
+    position: the channel's media position at the last step. publisher: the id SRS shows as publish.cid, of a
+    copy some player's. publication: which of the channel's publications it shows. people play it over RTMP or
+    HTTP-FLV, sessions over HLS. pulls: by the pulling server's name. silent_since: where it is published, when
+    the publisher went.
     """
 
     id: str
@@ -83,29 +86,50 @@ class Stream:
     vhost: Vhost
     name: str
     tc_url: str
+    encoding: Encoding
     position: int
     publishing: bool
     publisher: str | None
+    publication: int = 0
     publisher_client: Client | None = None
-    viewers: int = 0
+    people: Crowd = field(default_factory=Crowd)
+    sessions: Crowd | None = None
     pulls: dict[str, Client] = field(default_factory=dict)
     counted: Counted = field(default_factory=Counted)
     frames_before: int = 0
     frames_since: float | None = None
     silent_since: float | None = None
     moving: bool = False
+    viewer_kbps: int = 0
+    block_media: int = 0
 
     def frames(self, now: float) -> int:
-        """Frames counted by epoch second `now`: grows every 5 s while a publisher is there, on origins only."""
+        """Frames counted by epoch second `now`: grows every 5 s while a publisher is there, never in a copy."""
         if self.frames_since is None:
             return self.frames_before
         blocks = (now - self.frames_since) // FRAME_BLOCK
-        return self.frames_before + int(blocks * FRAME_BLOCK * self.channel.encoding.fps)
+        return self.frames_before + int(blocks * FRAME_BLOCK * self.encoding.fps)
+
+    @property
+    def viewers(self) -> int:
+        """People who watch it here."""
+        return self.people.size + (self.sessions.size if self.sessions else 0)
 
     @property
     def clients(self) -> int:
-        """Clients as SRS counts them: the publisher is one of them."""
-        return self.viewers + len(self.pulls) + (self.publisher_client is not None)
+        """Clients as SRS counts them: the publisher and sessions that linger are among them."""
+        sessions = self.sessions.listed if self.sessions else 0
+        return self.people.size + sessions + len(self.pulls) + (self.publisher_client is not None)
+
+    def close_block(self, seconds: float) -> None:
+        """Make the rates of the block that ends now: its own, and those of its clients."""
+        self.counted.close_block(seconds)
+        for client in self.pulls.values():
+            client.counted.close_block(seconds)
+        if self.publisher_client:
+            self.publisher_client.counted.close_block(seconds)
+        media = self.people.media
+        self.viewer_kbps, self.block_media = int((media - self.block_media) * 8 / 1_000 / seconds), media
 
 
 @dataclass(slots=True)
@@ -128,6 +152,14 @@ class Process:
         self.service = random_id(self.rng, 8)
         self.block_began = self.counted_at
 
+    def carries(self, url: str) -> bool:
+        """True where it pulls that stream from another server."""
+        return False
+
+    def watched(self) -> Mapping[str, int]:
+        """People who watch each stream here, by url."""
+        return {}
+
 
 @dataclass(slots=True)
 class SrsProcess(Process):
@@ -136,6 +168,17 @@ class SrsProcess(Process):
     streams: dict[str, Stream] = field(default_factory=dict)
     listed: list[Stream] = field(default_factory=list)
     vhosts: dict[str, Vhost] = field(default_factory=dict)
+    # Clients in the order of their ids and when they were listed so: pages of one list are asked for in a row.
+    roster: tuple[float, list[tuple[Client, Stream]]] | None = None
+
+    def carries(self, url: str) -> bool:
+        """True while it has a copy; what is published into it is pulled by nobody."""
+        stream = self.streams.get(url)
+        return stream is not None and stream.publisher_client is None
+
+    def watched(self) -> Mapping[str, int]:
+        """People who watch each stream here, by url."""
+        return {url: stream.viewers for url, stream in self.streams.items()}
 
     def vhost(self, name: str) -> Vhost:
         """The vhost of that name, made at its first use and kept."""
@@ -143,7 +186,9 @@ class SrsProcess(Process):
             self.vhosts[name] = Vhost(f"vid-{random_id(self.rng, 7)}", name)
         return self.vhosts[name]
 
-    def open(self, channel: Channel, *, name: str, tc_url: str, at: float, publishing: bool) -> Stream:
+    def open(
+        self, channel: Channel, *, name: str, tc_url: str, encoding: Encoding, at: float, publishing: bool
+    ) -> Stream:
         """A new stream, with a new id and counters at zero."""
         stream = Stream(
             id=f"vid-{random_id(self.rng, 7)}",
@@ -151,6 +196,7 @@ class SrsProcess(Process):
             vhost=self.vhost(channel.vhost),
             name=name,
             tc_url=tc_url,
+            encoding=encoding,
             position=channel.position(at),
             publishing=publishing,
             publisher=None,
@@ -177,21 +223,6 @@ class SrsProcess(Process):
             return
         self.block_began = at
         for stream in self.listed:
-            stream.counted.close_block(seconds)
-            for client in stream.pulls.values():
-                client.counted.close_block(seconds)
-            if stream.publisher_client:
-                stream.publisher_client.counted.close_block(seconds)
+            stream.close_block(seconds)
         for vhost in self.vhosts.values():
             vhost.counted.close_block(seconds)
-
-
-@dataclass(slots=True)
-class NginxProcess(Process):
-    """An NGINX process: requests and connections. Fractions wait in `requests` until they are whole."""
-
-    accepted: float = 0.0
-    requests: float = 0.0
-    active: int = 0
-    reading: int = 0
-    writing: int = 0

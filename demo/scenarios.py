@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
-from demo.fleet import Fleet, Server
+from demo.fleet import Fleet
+from demo.server import Server
 
 
 class Subject(StrEnum):
@@ -18,9 +19,12 @@ class Subject(StrEnum):
 
     SERVER = "server"
     SRS = "SRS server"
+    CLOCK = "server that tells the time"
+    NGINX = "server of the NGINX family"
     EDGE = "edge"
-    SRS_EDGE = "SRS edge"
+    CACHE = "caching edge"
     ORIGIN = "origin"
+    HOME = "origin with publishers"
     CHANNEL = "channel"
     COPY = "channel on an edge"
 
@@ -31,12 +35,20 @@ class Subject(StrEnum):
                 return True
             case Subject.SRS:
                 return server.kind == "srs"
+            case Subject.CLOCK:
+                return server.kind in ("srs", "nginx_vts", "nginx_plus")
+            case Subject.NGINX:
+                return server.kind != "srs"
             case Subject.EDGE:
                 return server.role == "edge"
-            case Subject.SRS_EDGE | Subject.COPY:
-                return server.role == "edge" and server.kind == "srs"
-            case Subject.ORIGIN | Subject.CHANNEL:
+            case Subject.CACHE:
+                return server.role == "edge" and server.caches
+            case Subject.COPY:
+                return server.role == "edge" and server.pulls_rtmp
+            case Subject.ORIGIN:
                 return server.role == "origin"
+            case Subject.HOME | Subject.CHANNEL:
+                return server.is_home
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +58,9 @@ class Effect:
     down: the process is gone, connections are refused, and it comes back as a new one. silent: connects,
     never answers; the process lives. delay, drip: seconds before an answer, and between its single bytes.
     clock_shift: seconds its clock is wrong by. hostile_streams: streams a stranger publishes into it.
-    off_air, flapping: the channel's publisher is away, or comes and goes. frozen: its bytes stand still.
+    off_air, flapping: the channel's publisher is away, or comes and goes. republished: it connects anew at once;
+    reencoded: and sends another codec and size. frozen: the channel's bytes stand still. missed, failing: shares
+    (0..1) of a cache's requests that it fetches anew, or answers 503. reloaded: its configuration is read again.
     viewers, bitrate: factors.
     """
 
@@ -61,7 +75,12 @@ class Effect:
     hostile_streams: int = 0
     off_air: bool = False
     flapping: bool = False
+    republished: bool = False
+    reencoded: bool = False
     frozen: bool = False
+    missed: float = 0.0
+    failing: float = 0.0
+    reloaded: bool = False
     viewers: float = 1.0
     bitrate: float = 1.0
 
@@ -108,15 +127,23 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario("auth-broken", "a server no longer takes its password", Subject.SERVER, 90, Effect(locked=True)),
         Scenario("garbage", "a server answers nonsense", Subject.SERVER, 90, Effect(garbage=True)),
         Scenario("stats-off", "an SRS has its statistics off", Subject.SRS, 90, Effect(stats_off=True)),
-        Scenario("clock-wrong", "an SRS clock is 7 min ahead", Subject.SRS, 180, Effect(clock_shift=420.0)),
-        Scenario("hostile-names", "a stranger's stream names", Subject.ORIGIN, 120, Effect(hostile_streams=60)),
+        Scenario("clock-wrong", "a clock is 7 min ahead", Subject.CLOCK, 180, Effect(clock_shift=420.0)),
+        Scenario("hostile-names", "a stranger's stream names", Subject.HOME, 120, Effect(hostile_streams=60)),
+        Scenario("republished", "a publisher connects anew", Subject.CHANNEL, 3, Effect(republished=True)),
+        Scenario(
+            "encoder-changed", "another codec and size", Subject.CHANNEL, 240, Effect(reencoded=True, bitrate=0.75)
+        ),
+        Scenario("cache-miss-storm", "a cache fetches most anew", Subject.CACHE, 150, Effect(missed=0.6)),
+        Scenario("5xx-storm", "a cache answers 503 to many", Subject.CACHE, 120, Effect(failing=0.35)),
+        Scenario("reload", "an NGINX reads its configuration", Subject.NGINX, 45, Effect(reloaded=True)),
     )
 }
 
 # What happens by itself: mostly mild, often enough that nobody watches in vain.
 SCRIPT = (
-    "edge-slow", "publisher-lost", "edge-down", "saturation", "restart", "channel-frozen",
-    "auth-broken", "publisher-flapping", "edge-silent", "bitrate-collapse",
+    "edge-slow", "publisher-lost", "cache-miss-storm", "edge-down", "republished", "saturation", "restart",
+    "channel-frozen", "5xx-storm", "encoder-changed", "auth-broken", "reload", "publisher-flapping", "edge-silent",
+    "bitrate-collapse",
 )  # fmt: skip
 FIRST_AFTER = 90.0
 EVERY = 170.0

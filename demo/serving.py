@@ -133,7 +133,7 @@ class Serving:
 
         def site(request: Request) -> Answer | None:
             now = self._clock()
-            self.world.catch_up(machine, now)
+            self.world.advance(now)
             machine.answers += 1
             effect = machine.effect
             if effect.silent or machine.process is None:

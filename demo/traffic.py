@@ -57,15 +57,18 @@ def match_factor(at: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Who watches one channel through one edge: `peak` viewers at the usual evening peak."""
+    """Who watches one channel on one server: `peak` viewers at the usual evening peak; `steady`: so many, always."""
 
     peak: float
     slow_phase: float
     quick_phase: float
     has_matches: bool
+    steady: int | None = None
 
     def viewers(self, wanted: float, at: float) -> int:
         """Viewers at epoch second `at`, given the region's `demand` (times whatever a scenario does to it)."""
+        if self.steady is not None:
+            return self.steady
         noise = 1 + 0.04 * math.sin(at / 163 + self.slow_phase) + 0.02 * math.sin(at / 37 + self.quick_phase)
         watching = self.peak * wanted * noise
         if self.has_matches:
@@ -73,14 +76,15 @@ class Audience:
         return int(watching + 0.5)
 
 
-def audience(channel: Channel, *, edge: str, edge_peak: float, seed: int) -> Audience:
-    """The audience of a channel at an edge that has `edge_peak` viewers of everything at the evening peak."""
+def audience(channel: Channel, *, edge: str, edge_peak: float, seed: int, steady: int | None = None) -> Audience:
+    """The audience of a channel at a server that has `edge_peak` viewers of everything at the evening peak."""
     rng = random.Random(f"audience {seed} {edge} {channel.url}")
     return Audience(
         peak=edge_peak * channel.share * rng.uniform(0.85, 1.15),
         slow_phase=rng.uniform(0, 2 * math.pi),
         quick_phase=rng.uniform(0, 2 * math.pi),
         has_matches=channel.has_matches,
+        steady=steady,
     )
 
 

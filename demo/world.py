@@ -11,13 +11,18 @@ import logging
 import math
 import random
 from collections.abc import Callable
+from typing import Any
 
 from demo.conditions import Active, Conditions
 from demo.fleet import Fleet
+from demo.http_process import CacheProcess, NginxProcess
 from demo.machine import Machine, machines
-from demo.process import SAMPLE, NginxProcess, Process, SrsProcess
+from demo.process import SAMPLE, Process, SrsProcess
+from demo.rtmp_process import RtmpProcess
 from demo.scenarios import SCENARIOS, Cue, Scenario, Subject, choose_channel, script, subject_of
-from demo.stepping import step
+from demo.server import Server
+from demo.steps import period, step
+from demo.truth import truth
 
 log = logging.getLogger("demo")
 # After a longer pause of the whole program one big step is enough: media positions are exact at any time.
@@ -25,12 +30,17 @@ CATCH_UP = 60.0
 
 
 class World:
-    """Every machine of a fleet, from epoch second `now` on. scale: factor on all viewers; calm: no script."""
+    """Every machine of a fleet, from epoch second `now` on.
 
-    def __init__(self, fleet: Fleet, now: float, *, scale: float = 1.0, calm: bool = True) -> None:
+    scale: factor on all viewers; calm: no script; steady: so many viewers on every stream of every edge, always.
+    """
+
+    def __init__(
+        self, fleet: Fleet, now: float, *, scale: float = 1.0, calm: bool = True, steady: int | None = None
+    ) -> None:
         self.fleet = fleet
         self.started = now
-        self.machines = machines(fleet, now=now, scale=scale)
+        self.machines = machines(fleet, now=now, scale=scale, steady=steady)
         self.conditions = Conditions(self.machines)
         self.on_change: Callable[[Machine], None] = lambda machine: None
         self._rng = random.Random(f"world {fleet.seed} {now}")
@@ -38,10 +48,11 @@ class World:
         self._scheduled = 0
         self._script = script(fleet)
         self._cue: Cue | None = None if calm else next(self._script, None)
-        # Edges first: the origins then find their pulls.
-        for machine in sorted(self.machines.values(), key=lambda one: one.server.role):
-            self._begin(machine, now - self._rng.uniform(0, SAMPLE))
-            step(machine, self.conditions, now if machine.server.kind == "nginx" else _started(machine))
+        # Edges first, then the tiers they pull from: each finds its pulls.
+        for machine in sorted(self.machines.values(), key=lambda one: (one.server.role, one.server.is_home)):
+            began = now - self._rng.uniform(0, SAMPLE)
+            self._begin(machine, began)
+            step(machine, self.conditions, began)
 
     def advance(self, now: float) -> None:
         """Bring everything to `now`, whatever happens on the way in its order: the result does not depend on
@@ -59,22 +70,20 @@ class World:
     def _next_cue(self) -> float:
         return self.started + self._cue.after if self._cue else math.inf
 
+    def truth(self, now: float) -> dict[str, Any]:
+        """What is true at `now`, to which everything is brought; see demo.truth."""
+        self.advance(now)
+        return truth(self, now)
+
     def _count(self, now: float) -> None:
-        """Let every counter step that is due by `now`: all of them every 3 s, each in its own rhythm."""
+        """Let every counter step that is due by `now`, each kind in its period, each machine in its own rhythm."""
         while self._due and self._due[0][0] <= now:
             due, _, machine, process = heapq.heappop(self._due)
             if machine.process is process:
-                at = due if now - due < CATCH_UP else due + (now - due) // SAMPLE * SAMPLE
-                # Somebody who asked may have counted an NGINX further already.
-                step(machine, self.conditions, max(at, process.counted_at))
-                self._schedule(machine, process, at + SAMPLE)
-
-    def catch_up(self, machine: Machine, now: float) -> None:
-        """Bring everything to `now`, and an NGINX's counters too: they grow all the time, not in steps."""
-        self.advance(now)
-        process = machine.process
-        if isinstance(process, NginxProcess) and now > process.counted_at:
-            step(machine, self.conditions, now)
+                each = period(process)
+                at = due if now - due < CATCH_UP else due + (now - due) // each * each
+                step(machine, self.conditions, at)
+                self._schedule(machine, process, at + each)
 
     def begin(
         self,
@@ -116,7 +125,7 @@ class World:
             raise LookupError(f"no server {server!r}")
         spec = self.machines[server].server
         if not scenario.subject.takes(spec):
-            raise ValueError(f"{scenario.name} happens to an {scenario.subject}, {server} is none")
+            raise ValueError(f"{scenario.name} happens to one {scenario.subject}, {server} is none")
         if scenario.subject not in (Subject.CHANNEL, Subject.COPY):
             return server, None
         if channel is not None and channel not in {one.url for one in spec.channels}:
@@ -124,10 +133,12 @@ class World:
         return server, channel or choose_channel(scenario, spec, self._rng)
 
     def _obey(self, now: float) -> None:
-        """End the processes that are to be down, begin those that are not any more."""
+        """End the processes that are to be down, begin those that are not any more, reload those that are to."""
         for machine in self.machines.values():
+            _reload(machine, now)
             if machine.effect.down and machine.process:
                 machine.bytes_before += machine.process.counted.sent
+                machine.received_before += machine.process.counted.received
                 machine.process = None
                 machine.warm = False
                 self.on_change(machine)
@@ -136,14 +147,26 @@ class World:
                 self.on_change(machine)
 
     def _begin(self, machine: Machine, at: float) -> None:
-        kind = SrsProcess if machine.server.kind == "srs" else NginxProcess
-        machine.process = kind(rng=random.Random(self._rng.getrandbits(64)), started=at, counted_at=at)
-        self._schedule(machine, machine.process, at + SAMPLE)
+        machine.process = _process(machine.server, random.Random(self._rng.getrandbits(64)), at)
+        self._schedule(machine, machine.process, at + period(machine.process))
 
     def _schedule(self, machine: Machine, process: Process, due: float) -> None:
         self._scheduled += 1
         heapq.heappush(self._due, (due, self._scheduled, machine, process))
 
 
-def _started(machine: Machine) -> float:
-    return machine.process.started if machine.process else 0.0
+def _process(server: Server, rng: random.Random, at: float) -> Process:
+    if server.kind == "nginx_rtmp":
+        return RtmpProcess(rng=rng, started=at, counted_at=at, count=server.workers)
+    kind = SrsProcess if server.kind == "srs" else CacheProcess if server.caches else NginxProcess
+    return kind(rng=rng, started=at, counted_at=at)
+
+
+def _reload(machine: Machine, now: float) -> None:
+    process, wanted = machine.process, machine.effect.reloaded
+    if isinstance(process, (RtmpProcess, NginxProcess)) and wanted != process.reloading:
+        process.reloading = wanted
+        if wanted:
+            process.reload(now)
+        elif isinstance(process, RtmpProcess):
+            process.settle()

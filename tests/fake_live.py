@@ -18,14 +18,16 @@ from sqlalchemy import Engine
 import db.channels
 import db.engine
 import db.live
+import db.pullers
 import db.server
+import db.working
 from cdn.clock import utc_now
 from cdn.errors import Unavailable
 from cdn.health import server_state
 from cdn.metrics import GAUGES
-from tests import fake_channels
+from tests import fake_channels, fake_working
 
-STATES = ("calm", "problems", "blind", "empty", "away", "many", "hostile", "one", "waiting", "all_down")
+STATES = ("calm", "problems", "blind", "empty", "away", "many", "hostile", "one", "waiting", "all_down", "off_air")
 REGIONS = {
     "Europe West": ("fra", "ams", "par"),
     "Europe East": ("waw",),
@@ -100,7 +102,7 @@ def _row(place: int, name: str, kind: str, role: str, region: str, now: datetime
     }
     if srs:
         row |= {
-            "viewers": round(1500 * full) if edge else 40.0,
+            "viewers": round(1500 * full) if edge else 30.0,
             "live_streams": 14.0,
             "connections": round(1600 * full),
             "process_cpu": full * 0.8,
@@ -117,7 +119,7 @@ def _row(place: int, name: str, kind: str, role: str, region: str, now: datetime
         }
     else:
         row |= {"connections": 812.0, "idle_connections": 700.0}
-        row |= {"reading_connections": 2.0, "writing_connections": 110.0}
+        row |= {"reading_connections": 2.0, "writing_connections": 110.0, **fake_working.reports(kind)}
     return row
 
 
@@ -137,7 +139,8 @@ def _names(state: str) -> list[tuple[str, str, str, str]]:
     for region, cities in REGIONS.items():
         for city in cities:
             names += [(f"edge-{city}-{place}", "srs", "edge", region) for place in (1, 2)]
-    return [*names, *((f"edge-web-{place}", "nginx", "edge", "Europe West") for place in (1, 2, 3))]
+    names += [(f"edge-web-{place}", "nginx", "edge", "Europe West") for place in (1, 2)]
+    return [*names, ("edge-web-3", "angie", "edge", "Europe West")]
 
 
 def fleet(state: str, now: datetime) -> pd.DataFrame:
@@ -291,7 +294,9 @@ def server_history(state: str, now: datetime, server_id: int, window: str) -> pd
     if row["up"] is False or row["up"] == np.False_:
         up[-48:] = 0
     answered = np.where(up == 1, 1.0, np.nan)
-    frame = pd.DataFrame({"at": grid, "up_ratio": up, "response_seconds": row["response_seconds"] * share})
+    frame = pd.DataFrame({"at": grid, "up_ratio": up, "counted_seconds": 15.0 * answered})
+    for name in ("connect_seconds", "first_byte_seconds", "response_seconds"):
+        frame[name] = row[name] * share
     steady = {"processors", "process_memory_peak", "system_swap"}
     for name in (*db.live.RATES, *(metric.name for metric in GAUGES)):
         frame[name] = float(row[name]) * (answered if name in steady else share * answered)
@@ -313,7 +318,7 @@ def server_streams(state: str, now: datetime, server_id: int) -> pd.DataFrame:
             "name": name,
             "publishing": place != 3,
             "viewers": 400.0 - 60 * place if row["role"] == "edge" else 3.0 * place,
-            "clients": 400.0 - 60 * place if row["role"] == "edge" else 3.0 * place + 13,
+            "clients": 400.0 - 60 * place if row["role"] == "edge" else 3.0 * place + 12 + (place != 3),
             "pulls": math.nan if row["role"] == "edge" else 12.0,
             "egress_bps": 1.2e9 - 2e8 * place,
             "ingress_bps": 6.1e6,
@@ -353,6 +358,13 @@ def state_changes(state: str, now: datetime, server_id: int) -> pd.DataFrame:
     return frame
 
 
+def readings(state: str, now: datetime, server_id: int) -> pd.DataFrame:
+    """As db.working.readings."""
+    found = fleet(state, now)
+    (row,) = found[found["id"] == server_id].to_dict("records")
+    return fake_working.readings({str(name): value for name, value in row.items()}, now)
+
+
 def install(state: Callable[[], str], put: Callable[[Any, str, Any], None] = setattr) -> None:
     """Put the fakes in the place of the real functions by `put` (setattr, or a monkeypatch's)."""
 
@@ -379,5 +391,36 @@ def install(state: Callable[[], str], put: Callable[[Any, str, Any], None] = set
     put(db.server, "server_history", asked(server_history))
     put(db.server, "server_streams", asked(server_streams))
     put(db.server, "state_changes", asked(state_changes))
+    _install_working(asked, put)
     for name in ("channels", "copies", "publications", "events"):
         put(db.channels, name, of_channels(getattr(fake_channels, name)))
+
+
+def _install_working(asked: Callable[..., Any], put: Callable[[Any, str, Any], None]) -> None:
+    """The working of figures, the monitor itself, and servers that nobody entered yet."""
+
+    def timeless(function: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFrame]:
+        answer = asked(function)
+        return lambda engine, *rest: answer(engine, utc_now(), *rest)
+
+    def collectors(state: str, now: datetime) -> pd.DataFrame:
+        blind = state == "blind"
+        silent = BLIND_SINCE if blind or state == "problems" else None
+        count = len(fleet(state, now))
+        return fake_working.collectors(count, now, alive=0 if blind else 2, silent_since=silent)
+
+    def pullers(state: str, now: datetime) -> pd.DataFrame:
+        found = fleet(state, now)
+        names = found["name"] if state == "hostile" else found.loc[found["role"] == "origin", "name"]
+        return fake_working.pullers([] if state == "calm" else list(names), now)
+
+    put(db.working, "readings", timeless(readings))
+    put(db.working, "coverage", asked(lambda state, now, server_id: fake_working.coverage()))
+    put(
+        db.working,
+        "audit",
+        timeless(lambda state, now: fake_working.audit(fleet(state, now), now, wrong=state == "problems")),
+    )
+    put(db.working, "collectors", timeless(collectors))
+    put(db.working, "sizes", timeless(lambda state, now: fake_working.sizes()))
+    put(db.pullers, "pullers", asked(pullers))

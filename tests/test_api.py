@@ -126,4 +126,15 @@ def test_an_absent_database_is_said(api: TestClient, monkeypatch: pytest.MonkeyP
 def test_health_needs_no_token_and_openapi_describes_everything(api: TestClient) -> None:
     assert api.get("/readyz").json() == {"status": "ready"}
     paths = api.get("/openapi.json").json()["paths"]
-    assert set(paths) == {"/summary", "/servers", "/servers/{server_id}", "/streams", "/healthz", "/readyz"}
+    assert set(paths) == {
+        "/summary",
+        "/servers",
+        "/servers/{server_id}",
+        "/channels",
+        "/channels/{channel_id}",
+        "/publications",
+        "/events",
+        "/streams",
+        "/healthz",
+        "/readyz",
+    }

@@ -22,9 +22,27 @@ def test_fleet_prints_what_the_same_options_would_run(capsys: pytest.CaptureFixt
     assert abs(kinds.count("srs") - kinds.count("nginx")) <= 1
 
 
+def test_a_fleet_of_any_size_has_the_tiers_it_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    tiers = ["--middle", "2", "--shields", "1", "--unlisted", "3", "--direct", "--rtmp-workers", "4"]
+    assert main(["fleet", "--servers", "60", "--kinds", "srs=3,angie=1,nginx_rtmp=1", *tiers]) == 0
+    listed = tomllib.loads(capsys.readouterr().out)["server"]
+    assert len(listed) == 57
+    between = {one["name"] for one in listed if one["role"] == "origin" and one.get("origins")}
+    assert len(between) == 3
+    pulled = {name for one in listed for name in one.get("origins", [])}
+    assert between < pulled
+    assert main(["fleet", "--servers", "60"]) == 0
+    listed = tomllib.loads(capsys.readouterr().out)["server"]
+    assert len(listed) == 60
+    assert {one["kind"] for one in listed} == {"srs"}
+    assert not any(one.get("origins") for one in listed if one["role"] == "origin")
+
+
 def test_open_fleets_ask_for_no_password(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fleet", "--open"]) == 0
-    assert "password" not in capsys.readouterr().out
+    written = capsys.readouterr().out
+    assert "password" not in written
+    assert "token" not in written
 
 
 @pytest.mark.parametrize(
@@ -34,6 +52,9 @@ def test_open_fleets_ask_for_no_password(capsys: pytest.CaptureFixture[str]) -> 
         ["--servers", "1"],
         ["--servers", "many"],
         ["--servers", "3", "--origins", "3"],
+        ["--servers", "9", "--unlisted", "8"],
+        ["--servers", "9", "--middle", "-1"],
+        ["--rtmp-workers", "0"],
         ["--kinds", "apache"],
         ["--kinds", "srs=-1"],
         ["--kinds", "srs=0"],

@@ -10,7 +10,7 @@ import pytest
 from demo.fleet import Fleet, plan
 from demo.kinds.srs import answer
 from demo.machine import Machine
-from demo.scenarios import Effect, combined, script
+from demo.scenarios import SCENARIOS, SCRIPT, Effect, combined, script
 from demo.wire import parse_head
 from demo.world import World
 from tests.test_demo_shapes import shape_of
@@ -138,7 +138,7 @@ def test_effects_combine_and_the_script_is_the_same_for_a_seed() -> None:
         return [(cue.after, cue.scenario.name, cue.server, cue.channel) for cue in islice(script(fleet), 30)]
 
     assert first(plan()) == first(plan())
-    assert len({name for _, name, _, _ in first(plan())}) >= 8
+    assert {name for _, name, _, _ in first(plan())} == set(SCRIPT)
     assert all(later[0] - sooner[0] < 240 for sooner, later in pairwise(first(plan())))
 
 
@@ -153,3 +153,34 @@ def test_a_scenario_that_does_not_fit_is_refused_with_its_reason() -> None:
         with pytest.raises(error):
             world.begin(name, now=NOON, server=server, channel=channel)
     assert world.conditions.active == []
+
+
+def test_a_publisher_that_connects_anew_changes_both_ids_and_is_hardly_missed() -> None:
+    world = World(SMALL, NOON)
+    world.advance(NOON + 60)
+    channel = world.machines[ORIGIN].server.channels[0]
+    before = stream(world, ORIGIN, channel.url)
+    sent = stream(world, EDGE, channel.url).counted.sent
+    world.begin("republished", now=NOON + 60, server=ORIGIN, channel=channel.url)
+    world.advance(NOON + 66)
+    after = stream(world, ORIGIN, channel.url)
+    assert after.publishing
+    assert after.id != before.id
+    assert after.publisher not in (None, before.publisher)
+    assert after.counted.sent < before.counted.sent
+    assert stream(world, EDGE, channel.url).counted.sent > sent
+    assert world.truth(NOON + 66)["channels"][channel.url]["republished"] == 1
+    world.advance(NOON + 120)
+    assert stream(world, ORIGIN, channel.url).id == after.id
+
+
+def test_every_scenario_finds_its_subject_in_the_usual_fleet_and_says_where_there_is_none() -> None:
+    world = World(plan(), NOON)
+    for name in SCENARIOS:
+        assert world.begin(name, now=NOON).server in world.machines
+    for name in ("cache-miss-storm", "5xx-storm"):
+        with pytest.raises(ValueError, match="no caching edge in this fleet"):
+            World(SMALL, NOON).begin(name, now=NOON)
+    (middle,) = [name for name in world.machines if name.startswith("middle")]
+    with pytest.raises(ValueError, match="happens to one channel, middle-nyc-1 is none"):
+        world.begin("publisher-lost", now=NOON, server=middle)

@@ -13,6 +13,7 @@ import pytest
 from demo.fleet import Fleet, Size, plan
 from demo.kinds import KINDS
 from demo.machine import Machine
+from demo.server import BasicAuth
 from demo.wire import parse_head
 from demo.world import World
 
@@ -166,7 +167,7 @@ def test_srs_refuses_strangers_as_recorded(file: str, authorization: str | None)
 
 def test_srs_lets_the_right_password_in_and_guards_only_its_api() -> None:
     one = machine(world(), "srs", "edge", asks=True)
-    assert one.server.auth is not None
+    assert isinstance(one.server.auth, BasicAuth)
     pair = base64.b64encode(f"{one.server.auth.user}:{one.server.auth.password}".encode()).decode()
     assert get(one, "/api/v1/summaries", f"Authorization: Basic {pair}")[0].startswith("HTTP/1.1 200 OK")
     assert get(one, "/")[0].startswith("HTTP/1.1 200 OK")

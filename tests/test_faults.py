@@ -12,14 +12,24 @@ from sqlalchemy import Engine
 
 from cdn.health import ChannelState, CopyState, State
 from cdn.model import REASON_WORDS, Reason
+from collector.sources.zones import STATES
 from db import channels, live, server
 from db.frame import records
 from demo.fleet import Size, plan
 from demo.scenarios import SCENARIOS
 from tests.simulated import INTERVAL, Simulated, first_address, simulated
 
-FLEET = plan(Size(servers=7, origins=2, kinds={"srs": 3, "nginx": 2}, streams=4, first_address=first_address()))
+FLEET = plan(
+    Size(
+        servers=9,
+        origins=2,
+        kinds={"srs": 3, "nginx": 2, "nginx_vts": 1, "nginx_rtmp": 1},
+        streams=4,
+        first_address=first_address(),
+    )
+)
 ORIGIN, SRS_EDGE, NGINX_EDGE = "origin-ams-1", "edge-fra-1", "edge-waw-1"
+CACHE_EDGE = "edge-prg-1"
 CHANNEL = "/live/sport-1"
 
 
@@ -51,6 +61,15 @@ class Seen:
     def ends(self, name: str = "sport-1") -> set[str]:
         found = channels.publications(self.engine, self.now, since=self.now - timedelta(seconds=2 * INTERVAL + 2))
         return set(found.loc[found["name"] == name, "end_reason"].dropna())
+
+    def hit_ratio(self, name: str) -> float:
+        row = self.server(name)
+        states = [row[f"cache_{state}_per_second"] or 0.0 for state in STATES]
+        return float((row["cache_hit_per_second"] or 0.0) / sum(states))
+
+    def error_ratio(self, name: str) -> float:
+        row = self.server(name)
+        return float(row["responses_5xx_per_second"] / row["requests_per_second"])
 
     def streams(self, name: str) -> int:
         return len(server.server_streams(self.engine, self.now, self.scene.targets[name].id))
@@ -109,6 +128,11 @@ TABLE: dict[str, Row] = {
     "garbage": Row(SRS_EDGE, GARBAGE, "its answer is not what was expected"),
     "stats-off": Row(SRS_EDGE, Reason.STATS_OFF, "its statistics are switched off"),
     "clock-wrong": Row(SRS_EDGE, shows=lambda seen: 415 < seen.server(SRS_EDGE)["clock_difference"] < 425),
+    "republished": Row(ORIGIN, shows=lambda seen: seen.ends() == {"reconnected"}, channel=CHANNEL),
+    "encoder-changed": Row(ORIGIN, shows=lambda seen: (ORIGIN, "format") in seen.events(), channel=CHANNEL),
+    "reload": Row(CACHE_EDGE, shows=lambda seen: (CACHE_EDGE, "restart") not in seen.events()),
+    "cache-miss-storm": Row(CACHE_EDGE, shows=lambda seen: seen.hit_ratio(CACHE_EDGE) < 0.5),
+    "5xx-storm": Row(CACHE_EDGE, shows=lambda seen: seen.error_ratio(CACHE_EDGE) > 0.3),
     "hostile-names": Row(ORIGIN, shows=lambda seen: seen.streams(ORIGIN) >= 60),
 }
 

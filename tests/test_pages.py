@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import streamlit as st
 from sqlalchemy import Engine
+from sqlalchemy import text as sql
 from streamlit.testing.v1 import AppTest
 
 import db.engine
@@ -23,7 +24,16 @@ from tests import fake_live
 from tests.readings import START, FakeServer
 from ui import filters, frames
 
-PAGES = ("pages/live/overview.py", "pages/live/server.py", "pages/admin/fleet.py")
+PAGES = (
+    "pages/live/overview.py",
+    "pages/live/channels.py",
+    "pages/live/channel.py",
+    "pages/live/server.py",
+    "pages/admin/fleet.py",
+    "pages/admin/system.py",
+)
+# What an address asks for, of pages that show one thing.
+ASKED = {"pages/live/server.py": "name", "pages/live/channel.py": "id"}
 STATES = tuple(state for state in fake_live.STATES if state != "away")
 
 
@@ -60,6 +70,11 @@ def opened(page: str = PAGES[0], **query: str) -> AppTest:
     return app
 
 
+def about(page: str, server: str) -> dict[str, str]:
+    """What the address of `page` asks for: that server, or the first channel."""
+    return {ASKED[page]: server if ASKED[page] == "name" else "1"} if page in ASKED else {}
+
+
 def markup(app: AppTest) -> str:
     """All HTML of the page but the style sheet."""
     blocks = [str(block.proto.body) for block in app.get("html")]
@@ -81,14 +96,13 @@ def first_line(app: AppTest) -> str:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_is_drawn_in_every_state(fleet: Fleet, page: str, state: str) -> None:
     fleet.state = state
-    query = {"name": "edge-fra-2"} if page.endswith("server.py") else {}
-    assert first_line(opened(page, **query))
+    assert first_line(opened(page, **about(page, "edge-fra-2")))
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_stays_while_the_database_is_away(fleet: Fleet, page: str) -> None:
     fleet.state = "away"
-    app = opened(page, **({"name": "edge-fra-2"} if page.endswith("server.py") else {}))
+    app = opened(page, **about(page, "edge-fra-2"))
     assert "does not answer" in text(app)
 
 
@@ -133,8 +147,10 @@ def test_a_silent_collector_is_told_over_numbers_that_are_as_old_as_its_last_pol
     assert "1 down, 1 no data, 1 paused" in text(app)
 
 
-def test_delivered_says_what_it_is_made_of(fleet: Fleet) -> None:
-    assert "sum of 14 edges; 3 report no traffic" in text(opened())
+def test_delivered_and_viewers_say_what_they_hold_and_what_they_cannot(fleet: Fleet) -> None:
+    shown = text(opened())
+    assert "94 % of it without the origins; 3 edges report no traffic" in shown
+    assert "on 14 edges and 3 origins; 3 edges do not count them" in shown
 
 
 def test_what_a_kind_cannot_know_is_a_dash_and_not_zero(fleet: Fleet) -> None:
@@ -154,7 +170,7 @@ def test_a_thousand_servers_are_fifty_rows_until_all_are_asked_for(
 @pytest.mark.parametrize("page", PAGES)
 def test_hostile_names_stay_text_on_every_page(fleet: Fleet, page: str) -> None:
     fleet.state = "hostile"
-    shown = markup(opened(page, **({"name": fake_live.HOSTILE[0]} if page.endswith("server.py") else {})))
+    shown = markup(opened(page, **about(page, fake_live.HOSTILE[0])))
     assert "<img src=x" not in shown
     assert not re.search(r"<[^>]*\son\w+=", re.sub(r'"[^"]*"', '""', shown))
 
@@ -200,8 +216,12 @@ def stored(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Engine:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_is_drawn_over_a_real_database(stored: Engine, page: str) -> None:
-    app = opened(page, **({"name": "edge-1"} if page.endswith("server.py") else {}))
-    assert "edge-1" in text(app)
+    query = about(page, "edge-1")
+    if "id" in query:
+        with stored.connect() as connection:
+            query["id"] = str(connection.execute(sql("SELECT id FROM channel")).scalar_one())
+    # The monitor's own page names servers only where something is wrong with them.
+    assert ("1 server" if page.endswith("system.py") else "edge-1") in markup(opened(page, **query))
 
 
 def test_the_overview_of_a_real_database_adds_up(stored: Engine) -> None:
@@ -214,5 +234,12 @@ def test_the_overview_of_a_real_database_adds_up(stored: Engine) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_is_drawn_over_an_empty_database(engine: Engine, monkeypatch: pytest.MonkeyPatch, page: str) -> None:
     monkeypatch.setattr(db.engine, "shared", lambda: engine)
-    line = first_line(opened(page, **({"name": "edge-1"} if page.endswith("server.py") else {})))
-    assert line in ("No servers yet", "No server is called “edge-1”", "No server is watched yet")
+    line = first_line(opened(page, **about(page, "edge-1")))
+    assert line in (
+        "No servers yet",
+        "No channels yet",
+        "No server lists this channel",
+        "No server is called “edge-1”",
+        "No server is watched yet",
+        "The monitor has nothing to do",
+    )

@@ -54,6 +54,15 @@ def freshness() -> pd.DataFrame:
     return db.live.freshness(engine(), utc_now(), settings().poll_interval)
 
 
+def stands_still_at(fresh: pd.DataFrame) -> datetime | None:
+    """The last poll of a collector that is silent, at which time stands still; None while all is new.
+
+    fresh: of `freshness`.
+    """
+    newest = fresh["newest_at"].iloc[0]
+    return newest.to_pydatetime() if fresh["silent"].iloc[0] and not pd.isna(newest) else None
+
+
 @st.cache_data(ttl=FRESH, show_spinner=False)
 def summary(at: datetime | None = None) -> pd.DataFrame:
     """See db.live.summary; at: as it was then (None: now)."""
@@ -85,15 +94,15 @@ def state_changes(server_id: int) -> pd.DataFrame:
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False)
-def channels() -> pd.DataFrame:
-    """See db.channels.channels."""
-    return db.channels.channels(engine(), utc_now(), settings().poll_interval)
+def channels(at: datetime | None = None) -> pd.DataFrame:
+    """See db.channels.channels; at: as it looked then (None: now)."""
+    return db.channels.channels(engine(), at or utc_now(), settings().poll_interval)
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False, max_entries=500)
-def copies(channel_id: int) -> pd.DataFrame:
-    """See db.channels.copies."""
-    return db.channels.copies(engine(), utc_now(), settings().poll_interval, channel_id)
+def copies(channel_id: int, at: datetime | None = None) -> pd.DataFrame:
+    """See db.channels.copies; at: as it looked then (None: now)."""
+    return db.channels.copies(engine(), at or utc_now(), settings().poll_interval, channel_id)
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False, max_entries=500)

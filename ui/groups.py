@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from cdn.model import Role
 from ui import numbers
 from ui.figures import Line
 from ui.numbers import Scale
@@ -17,9 +16,34 @@ RESPONSE = "response_seconds"
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """How many of all things that were counted are of some kind. part, whole: columns of db.server.server_history."""
+
+    word: str
+    part: tuple[str, ...]
+    whole: tuple[str, ...]
+    of: str
+
+    def counted(self, history: pd.DataFrame) -> tuple[int, int] | None:
+        """Sums of part and whole over all of `history`; None where nobody counted them, or nothing happened."""
+        if "counted_seconds" not in history or not any(self._known(history, name) for name in self.part):
+            return None
+        part, whole = (sum(self._sum(history, name) for name in names) for names in (self.part, self.whole))
+        return (part, whole) if whole else None
+
+    @staticmethod
+    def _known(history: pd.DataFrame, name: str) -> bool:
+        return name in history and bool(history[name].notna().any())
+
+    def _sum(self, history: pd.DataFrame, name: str) -> int:
+        # Rates are increases over these seconds, so this gives the increases back. No mean of means.
+        return round((history[name] * history["counted_seconds"]).sum()) if self._known(history, name) else 0
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """One chart. lines: columns of db.server.server_history; scale: fixed unit (None: Mbit/s or Gbit/s by size);
-    words: one value with its unit."""
+    words: one value with its unit; share: a figure of the whole window beside the chart."""
 
     key: str
     title: str
@@ -29,6 +53,7 @@ class Group:
     scale: Scale | None = None
     digits: int = 1
     filled: bool = False
+    share: Share | None = None
 
     def fitting(self, history: pd.DataFrame) -> Scale:
         """The unit in which all of `history` is drawn."""
@@ -43,9 +68,15 @@ class Group:
 
 _ONE = Scale("", 1.0)
 _PERCENT = Scale("%", 0.01)
+_ANSWERS = tuple(f"responses_{number}xx_per_second" for number in range(1, 6))
+_CACHE_STATES = tuple(
+    f"cache_{state}_per_second"
+    for state in ("hit", "miss", "bypass", "scarce", "expired", "revalidated", "updating", "stale")
+)
 
 GROUPS: tuple[Group, ...] = (
     Group("sent", "Traffic sent", "", (Line("egress_bps", "Sent"),), numbers.rate, filled=True),
+    Group("own", "Traffic to own servers", "", (Line("internal_bps", "To own servers"),), numbers.rate, filled=True),
     Group("received", "Traffic received", "", (Line("ingress_bps", "Received"),), numbers.rate, filled=True),
     Group("origin", "Traffic from its origin", "", (Line("origin_bps", "From its origin"),), numbers.rate, filled=True),
     Group("viewers", "Viewers", "people", (Line("viewers", "Viewers"),), numbers.count, _ONE, 0, filled=True),
@@ -127,6 +158,7 @@ GROUPS: tuple[Group, ...] = (
         ),
         numbers.per_second,
         _ONE,
+        share=Share("Server errors", ("responses_5xx_per_second",), _ANSWERS, "answers"),
     ),
     Group(
         "cache",
@@ -140,6 +172,7 @@ GROUPS: tuple[Group, ...] = (
         ),
         numbers.per_second,
         _ONE,
+        share=Share("Hit ratio", ("cache_hit_per_second",), _CACHE_STATES, "answers of the cache"),
     ),
     Group(
         "aged",
@@ -159,18 +192,19 @@ GROUPS: tuple[Group, ...] = (
         "origins", "Origins down, as it sees them", "origins", (Line("origins_down", "Down"),), numbers.count, _ONE, 0
     ),
     Group(
-        "response", "Response time", "ms", (Line(RESPONSE, "Response time"),), numbers.duration, Scale("ms", 0.001), 0
+        "response",
+        "Response time",
+        "ms",
+        (
+            Line(RESPONSE, "Whole answer"),
+            Line("first_byte_seconds", "First byte"),
+            Line("connect_seconds", "Connected"),
+        ),
+        numbers.duration,
+        Scale("ms", 0.001),
+        0,
     ),
     Group(
         "uptime", "Running for", "hours", (Line("process_uptime", "Running for"),), numbers.age, Scale("hours", 3_600.0)
     ),
 )
-
-
-def groups_of(role: str) -> tuple[Group, ...]:
-    """The charts of a server of that role. Most of an origin's clients are own edges that pull from it, no viewers."""
-    return tuple(_clients(group) if role == Role.ORIGIN and group.key == "viewers" else group for group in GROUPS)
-
-
-def _clients(group: Group) -> Group:
-    return replace(group, title="Clients, own edges included", unit="clients", lines=(Line("viewers", "Clients"),))

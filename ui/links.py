@@ -8,17 +8,31 @@ from ui.html import Html, fill
 
 OVERVIEW = "./"
 FLEET = "fleet"
+SYSTEM = "system"
+CHANNELS = "channels"
 
 
-def server(name: str) -> str:
-    """Address of a server's page."""
-    return f"server?{urlencode({'name': name})}"
+def server(name: str, **query: str) -> str:
+    """Address of a server's page with `query`; empty values are left out."""
+    kept = {name: value for name, value in query.items() if value}
+    return f"server?{urlencode({'name': name, **kept})}"
 
 
 def overview(**query: str) -> str:
     """Address of the overview with `query`; empty values are left out."""
     kept = {name: value for name, value in query.items() if value}
     return f"./?{urlencode(kept)}" if kept else OVERVIEW
+
+
+def channels(**query: str) -> str:
+    """Address of the list of channels with `query`; empty values are left out."""
+    kept = {name: value for name, value in query.items() if value}
+    return f"{CHANNELS}?{urlencode(kept)}" if kept else CHANNELS
+
+
+def channel(id: int, **query: str) -> str:
+    """Address of a channel's page, with `query`."""
+    return f"channel?{urlencode({'id': id, **query})}"
 
 
 def link(href: str, text: object, classes: str = "") -> Html:
@@ -29,3 +43,8 @@ def link(href: str, text: object, classes: str = "") -> Html:
 def edit(name: str) -> str:
     """Address of the form that changes a server."""
     return f"{FLEET}?{urlencode({'edit': name})}"
+
+
+def enter(url: str) -> str:
+    """Address of the form that adds a server, with its address filled in."""
+    return f"{FLEET}?{urlencode({'url': url})}"

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from cdn.health import State
-from cdn.model import Role
+from cdn.model import Kind, Role
 from ui import cards, links, numbers, tables
 from ui.headline import since
 from ui.html import Html, fill
@@ -16,7 +16,9 @@ from ui.status import LOOKS, chip
 from ui.tiles import Region, Tile
 
 COUNTED = (State.FINE, State.NEARLY_FULL)
-CLIENTS_NOT_COUNTED = "not counted here: most of an origin's clients are own edges"
+NOT_TOLD = "not told yet: its viewers and the own servers that pull from it look alike"
+# Origins of these kinds list who is connected.
+_LISTS_CLIENTS = (Kind.SRS, Kind.NGINX_RTMP)
 
 
 def kpis(seen: dict[str, pd.DataFrame], at: datetime, zone: tzinfo) -> list[cards.Kpi]:
@@ -29,7 +31,6 @@ def kpis(seen: dict[str, pd.DataFrame], at: datetime, zone: tzinfo) -> list[card
         else pd.DataFrame(columns=["delivered_bps", "viewers", "servers_up"])
     )
     fleet = seen["fleet"]
-    counted = fleet[fleet["state"].isin(COUNTED) & (fleet["role"] == Role.EDGE)]
     scale = numbers.rate_scale([current["delivered_bps"]])
     delivered = numbers.in_scale(current["delivered_bps"], scale)
     return [
@@ -38,7 +39,7 @@ def kpis(seen: dict[str, pd.DataFrame], at: datetime, zone: tzinfo) -> list[card
             delivered,
             "" if delivered == numbers.DASH else scale.word,
             cards.change_in_percent(current["delivered_bps"], before["delivered_bps"], then),
-            made_of(counted, "egress_bps", "reports no traffic", "report no traffic"),
+            delivered_from(current),
             list(course["delivered_bps"]),
         ),
         cards.Kpi(
@@ -46,7 +47,7 @@ def kpis(seen: dict[str, pd.DataFrame], at: datetime, zone: tzinfo) -> list[card
             numbers.count(current["viewers"]),
             "",
             cards.change_in_percent(current["viewers"], before["viewers"], then),
-            made_of(counted, "viewers", "does not count them", "do not count them"),
+            counted_on(fleet[fleet["state"].isin(COUNTED)]),
             list(course["viewers"]),
         ),
         cards.Kpi(
@@ -54,7 +55,7 @@ def kpis(seen: dict[str, pd.DataFrame], at: datetime, zone: tzinfo) -> list[card
             numbers.count(current["streams_on_air"]),
             "",
             cards.change_in_count(current["streams_on_air"], before["streams_on_air"], then),
-            "each counted once",
+            fill('<span class="hl-b foot">{link}</span>', link=links.link(links.CHANNELS, "All channels, each once")),
         ),
         cards.Kpi(
             "Servers up",
@@ -67,12 +68,41 @@ def kpis(seen: dict[str, pd.DataFrame], at: datetime, zone: tzinfo) -> list[card
     ]
 
 
-def made_of(counted: pd.DataFrame, column: str, lacks_one: str, lacks_more: str) -> str:
-    """What a sum over the edges is made of: "sum of 15 edges; 3 report no traffic"."""
-    lacking = int(counted[column].isna().sum())
-    summed = len(counted) - lacking
-    said = f"sum of {numbers.many(summed, 'edge')}" if summed else "no edge tells it"
-    return f"{said}; {lacking} {lacks_one if lacking == 1 else lacks_more}" if lacking and summed else said
+def delivered_from(current: Any) -> str:
+    """What the sum holds and what it cannot hold; current: "now" of db.live.summary."""
+    if numbers.missing(current["delivered_bps"]):
+        return "no server tells it"
+    offload = current["origin_offload"]
+    silent, mixed = (int(numbers.known(current[name]) or 0) for name in ("edges_without_traffic", "origins_not_told"))
+    said = [
+        "own servers left out"
+        if numbers.missing(offload)
+        else f"{numbers.percent(offload, 0)} of it without the origins",
+        f"{numbers.many(silent, 'edge')} {'reports' if silent == 1 else 'report'} no traffic" if silent else "",
+        f"{numbers.many(mixed, 'origin')} not told apart yet" if mixed else "",
+    ]
+    return "; ".join(part for part in said if part)
+
+
+def counted_on(counted: pd.DataFrame) -> str:
+    """Where viewers are counted and where not: "on 14 edges and 3 origins; 3 edges do not count them".
+
+    counted: of db.live.fleet the servers that answer.
+    """
+    knows, edge = counted["viewers"].notna(), counted["role"] == Role.EDGE
+    where = [
+        numbers.many(int(number), noun)
+        for number, noun in (((knows & edge).sum(), "edge"), ((knows & ~edge).sum(), "origin"))
+        if number
+    ]
+    lists = counted["kind"].isin(_LISTS_CLIENTS)
+    silent, mixed = int((~knows & edge).sum()), int((~knows & ~edge & lists).sum())
+    said = [
+        f"on {' and '.join(where)}" if where else "no server counts them",
+        f"{numbers.many(silent, 'edge')} {'does' if silent == 1 else 'do'} not count them" if silent and where else "",
+        f"{numbers.many(mixed, 'origin')} not told apart yet" if mixed else "",
+    ]
+    return "; ".join(part for part in said if part)
 
 
 def missing_servers(fleet: pd.DataFrame) -> str:
@@ -120,7 +150,7 @@ def columns(scale: numbers.Scale) -> list[tables.Column]:
 def cells(row: Any, scale: numbers.Scale, at: datetime, zone: tzinfo) -> list[object]:
     """One server as cells. Numbers of a server that does not answer are old: a dash, with the last one as its title."""
     counted = row.state in COUNTED
-    origin = row.role == Role.ORIGIN
+    not_told = row.role == Role.ORIGIN and row.kind in _LISTS_CLIENTS and numbers.missing(row.viewers)
     seen_at = f" at {numbers.when(row.good_at, at, zone)}" if not numbers.missing(row.good_at) else ""
 
     def cell(text: str, value: object) -> Html:
@@ -134,7 +164,7 @@ def cells(row: Any, scale: numbers.Scale, at: datetime, zone: tzinfo) -> list[ob
         row.role.capitalize(),
         row.region or tables.unknown("no region set"),
         cell(numbers.in_scale(row.egress_bps, scale), row.egress_bps),
-        tables.unknown(CLIENTS_NOT_COUNTED) if origin else cell(numbers.count(row.viewers), row.viewers),
+        tables.unknown(NOT_TOLD) if not_told else cell(numbers.count(row.viewers), row.viewers),
         cell(numbers.count(row.live_streams), row.live_streams),
         cell(numbers.duration(row.response_seconds), row.response_seconds),
         fill("{age} ago", age=since(row.good_at, at, zone)) if seen_at else tables.unknown("never answered"),

@@ -1,4 +1,4 @@
-"""The words and figures of one server's page. Pure."""
+"""The words and figures of one server's page: its facts, its charts' figures, its streams. Pure."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ import pandas as pd
 
 from cdn.health import State
 from cdn.model import KIND_LABELS, Kind, Role
-from ui import cards, numbers, tables, verdict
+from ui import cards, links, numbers, tables
 from ui.figures import Line
 from ui.groups import RESPONSE, Group
 from ui.headline import Headline, facts, since
-from ui.html import Html, fill
+from ui.html import NOTHING, Html, fill
 from ui.status import LOOKS, Look, chip
-from ui.timeline import Moment
 
 ON_AIR = Look("check_circle", "On air", "ok")
 NOT_SENT = Look("pause_circle", "Not sent", "nodata")
 GONE = Look("close", "Gone", "nodata")
-MOMENTS = 30
+HOW = "How is this made?"
+STILL = Look("pause_circle", "Stands still", "warn")
+# Counters of streams step every few seconds; one that stands still for less may only look so.
+STILL_SECONDS = 10.0
+# Streams beyond those that are followed one by one are this one row.
+OVERFLOW = "overflow"
 
 
 def headline(row: Any, now: datetime, zone: tzinfo) -> Headline:
@@ -93,33 +97,13 @@ def public_address(url: str) -> str:
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
-def moments(changes: pd.DataFrame, now: datetime, zone: tzinfo) -> Iterator[Moment]:
-    """What happened to the server, newest first; changes: db.server.state_changes."""
-    oldest = len(changes) - 1
-    for place, row in enumerate(changes.head(MOMENTS).itertuples()):
-        lasted = numbers.age(row.lasted_seconds)
-        tone, symbol, title, text = _told(row, place, oldest, lasted)
-        yield Moment(numbers.when(row.at, now, zone), numbers.exact(row.at, zone), tone, symbol, title, text)
-
-
-def _told(row: Any, place: int, oldest: int, lasted: str) -> tuple[str, str, str, str]:
-    if not row.up:
-        title = f"Does not answer, for {lasted} now" if place == 0 else f"Did not answer for {lasted}"
-        text = verdict.capital(verdict.reason_words(row.reason))
-        return "bad", "close", title, f"{text}. {row.detail}" if row.detail else text
-    if row.restarted:
-        return "planned", "restart_alt", "Started again", "Its counters began anew"
-    if place == oldest:
-        return "nodata", "check", "Answered", "The oldest poll of the last 24 hours"
-    return "ok", "check", "Answers again", f"Fine for {lasted} now" if place == 0 else f"Fine for {lasted}"
-
-
 def stream_columns(role: str) -> list[tables.Column]:
-    """The columns of the streams on a server of that role: own edges are clients of an origin, not viewers."""
+    """The columns of the streams on a server of that role: of an origin's clients some are own servers."""
     return [
         tables.Column("Stream"),
         tables.Column("State"),
-        tables.Column("Clients" if role == Role.ORIGIN else "Viewers", number=True),
+        tables.Column("Viewers", number=True),
+        *([tables.Column("Own servers", number=True)] if role == Role.ORIGIN else []),
         tables.Column("Sent, Mbit/s", number=True),
         tables.Column("Received, Mbit/s", number=True),
         tables.Column("Pictures/s", number=True),
@@ -132,34 +116,66 @@ def answers(row: Any) -> bool:
     return row.state in (State.FINE, State.NEARLY_FULL)
 
 
-def stream_rows(streams: pd.DataFrame, now: datetime, zone: tzinfo, *, known: bool) -> Iterator[tables.Row]:
-    """The streams on a server as rows; streams: db.server.server_streams.
+def stream_rows(streams: pd.DataFrame, role: str, now: datetime, zone: tzinfo, *, known: bool) -> Iterator[tables.Row]:
+    """The streams on a server of that role as rows; streams: db.server.server_streams.
 
     known: the server answers; otherwise nobody knows what is on air, and numbers are only the last ones.
     """
     mega = numbers.MEGABIT
+    is_origin = role == Role.ORIGIN
     for row in streams.itertuples():
-        look = GONE if row.gone else ON_AIR if row.publishing else NOT_SENT
-        values = (
-            numbers.count(row.viewers),
-            numbers.in_scale(row.egress_bps, mega),
-            numbers.in_scale(row.ingress_bps, mega),
-            numbers.plain(row.frame_rate),
-        )
+        apart = "not told apart yet" if is_origin else "not counted here"
+        values = [
+            (numbers.count(row.viewers), apart),
+            *([(numbers.count(row.pulls), apart)] if is_origin else []),
+            (numbers.in_scale(row.egress_bps, mega), "not counted here"),
+            (numbers.in_scale(row.ingress_bps, mega), "not counted here"),
+            (numbers.plain(row.frame_rate), "not counted here"),
+        ]
         seen = fill("last seen {age} ago", age=since(row.at, now, zone))
         yield tables.Row(
             [
-                tables.under(f"{row.app}/{row.name}", _vhost(row)),
-                chip(look if known else LOOKS[State.NO_DATA]),
-                *(_stream_cell(value, gone=bool(row.gone), known=known) for value in values),
+                _stream_name(row),
+                _stream_state(row, zone, is_origin=is_origin) if known else chip(LOOKS[State.NO_DATA]),
+                *(_stream_cell(value, why, gone=bool(row.gone), known=known) for value, why in values),
                 media(row) if known and not row.gone else seen,
             ]
         )
 
 
-def _stream_cell(value: str, *, gone: bool, known: bool) -> Html:
+def _stream_name(row: Any) -> Html:
+    if row.url == OVERFLOW:
+        return fill("other streams, not followed one by one")
+    return tables.under(f"{row.app}/{row.name}", _vhost(row))
+
+
+def _stream_state(row: Any, zone: tzinfo, *, is_origin: bool) -> Html:
+    still = still_since(row, is_origin=is_origin)
+    if still is not None:
+        return fill('<span title="since {at}">{chip}</span>', at=numbers.exact(still, zone), chip=chip(STILL))
+    return chip(GONE if row.gone else ON_AIR if row.publishing else NOT_SENT)
+
+
+def still_since(row: Any, *, is_origin: bool) -> Any:
+    """Since when a stream's bytes stand still although somebody is there for them; None where they do not.
+
+    Into an origin they come from its publisher; out of a server they go to whoever plays.
+    """
+    if row.gone or not row.publishing:
+        return None
+    viewers, pulls = numbers.known(row.viewers) or 0, numbers.known(row.pulls) or 0
+    played = viewers + pulls > 0 if is_origin else max(viewers, numbers.known(row.clients) or 0) > 0
+    found = [
+        at
+        for at, wanted in ((row.ingress_still_since, is_origin), (row.egress_still_since, played))
+        if wanted and not numbers.missing(at) and (row.at - at).total_seconds() >= STILL_SECONDS
+    ]
+    return min(found, default=None)
+
+
+def _stream_cell(value: str, why: str, *, gone: bool, known: bool) -> Html:
     if gone or value == numbers.DASH:
-        return tables.unknown("not counted here")
+        return tables.unknown("not counted here" if gone else why)
     return fill("{value}", value=value) if known else tables.unknown(f"last {value}")
 
 
@@ -193,6 +209,26 @@ def value_now(group: Group, row: Any, now: datetime, zone: tzinfo) -> Html:
     # How long the failed poll took is true now; everything else is of the last good one.
     at = row.at if first.column == RESPONSE else row.good_at
     return cards.figure_now("No data", "", f"last {value} at {numbers.when(at, now, zone)}")
+
+
+def figure_row(figure: Html, group: Group, name: str, window: str, *, opened: bool) -> Html:
+    """The newest value above a chart, and the link to how it is made. window: as in the address, "" for the usual."""
+    words = fill('{shown}<span class="vh">: {title}</span>', shown="Hide" if opened else HOW, title=group.title)
+    href = links.server(name, window=window, working="" if opened else group.key)
+    return fill('<div class="fig">{figure}{link}</div>', figure=figure, link=links.link(href, words, "how"))
+
+
+def share_now(group: Group, history: pd.DataFrame, window: str) -> Html:
+    """The share of the whole window that belongs to a chart: "Hit ratio 94.2 % over 1 hour"."""
+    if group.share is None or (counted := group.share.counted(history)) is None:
+        return NOTHING
+    part, whole = counted
+    return fill(
+        '<p class="share">{word} <b>{share}</b> over {window}</p>',
+        word=group.share.word,
+        share=numbers.percent(part / whole, 2 if part / whole < 0.01 else 1),
+        window=window,
+    )
 
 
 def spoken(group: Group, shown: Sequence[Line], history: pd.DataFrame, window: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cdn.health import State
+from cdn.health import ChannelState, CopyState, State
 from ui.html import Html, fill, icon
 
 
@@ -29,6 +29,29 @@ LOOKS: dict[str, Look] = {
 ORDER: dict[str, int] = {state.value: place for place, state in enumerate(State)}
 PROBLEMS = (State.DOWN, State.NO_DATA)
 NEEDS_A_LOOK = (State.DOWN, State.NO_DATA, State.NEARLY_FULL)
+
+_STALLED = Look("cancel", "Nothing comes in", "bad")
+_FROZEN = Look("pause_circle", "Frozen", "warn")
+_ON_AIR = Look("check_circle", "On air", "ok")
+_GONE = Look("close", "Gone", "nodata")
+CHANNEL_LOOKS: dict[str, Look] = {
+    ChannelState.STALLED: _STALLED,
+    ChannelState.FROZEN: _FROZEN,
+    ChannelState.OFF_AIR: Look("stop_circle", "Off air", "nodata"),
+    ChannelState.UNKNOWN: LOOKS[State.NO_DATA],
+    ChannelState.ON_AIR: _ON_AIR,
+    ChannelState.GONE: _GONE,
+}
+COPY_LOOKS: dict[str, Look] = {
+    CopyState.FROZEN: _FROZEN,
+    CopyState.STALLED: _STALLED,
+    CopyState.UNKNOWN: LOOKS[State.NO_DATA],
+    CopyState.ON_AIR: _ON_AIR,
+    CopyState.WAITING: Look("hourglass_empty", "Waiting", "nodata"),
+    CopyState.GONE: _GONE,
+}
+CHANNEL_ORDER: dict[str, int] = {state.value: place for place, state in enumerate(ChannelState)}
+COPY_ORDER: dict[str, int] = {state.value: place for place, state in enumerate(CopyState)}
 
 PAGE_ICONS = {"bad": "error", "warn": "warning", "ok": "check_circle", "nodata": "help", "planned": "info"}
 

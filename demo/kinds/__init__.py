@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from demo.kinds import nginx, srs
+from demo.kinds import angie, nginx, nginx_plus, nginx_rtmp, nginx_vts, srs
 from demo.machine import Machine
 from demo.wire import Answer, Request
 
@@ -12,4 +12,8 @@ from demo.wire import Answer, Request
 KINDS: dict[str, Callable[[Machine, Request, float], Answer]] = {
     "srs": srs.answer,
     "nginx": nginx.answer,
+    "nginx_vts": nginx_vts.answer,
+    "nginx_rtmp": nginx_rtmp.answer,
+    "nginx_plus": nginx_plus.answer,
+    "angie": angie.answer,
 }

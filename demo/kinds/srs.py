@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from demo.kinds import srs_lists
+from demo.kinds.access import allowed
 from demo.kinds.srs_summaries import summaries
 from demo.machine import Machine
 from demo.process import SrsProcess
@@ -71,8 +72,8 @@ def _redirect(request: Request, software: str) -> Answer:
 
 def _refusal(machine: Machine, request: Request, software: str) -> Answer | None:
     """401 with an empty chunked body; another scheme than Basic is not even challenged."""
-    auth, given = machine.server.auth, request.basic_auth()
-    if not machine.effect.locked and (auth is None or given == (auth.user, auth.password)):
+    given = request.basic_auth()
+    if allowed(machine, request):
         return None
     foreign = given is None and "authorization" in request.headers
     challenge = "" if foreign else "WWW-Authenticate: Basic\r\n"

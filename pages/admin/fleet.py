@@ -8,6 +8,7 @@ import streamlit as st
 from cdn.errors import Unavailable
 from cdn.health import State
 from pages.parts import told
+from pages.parts.found_servers import found_servers
 from pages.parts.server_file import server_file
 from pages.parts.server_form import ServerForm
 from ui import fleet, frames, links, numbers, tables
@@ -22,7 +23,7 @@ ROWS = 100
 def draw() -> None:
     """The page."""
     try:
-        servers = frames.fleet()
+        servers, pullers = frames.fleet(), frames.pullers()
         chosen = st.query_params.get("edit")
         stored = frames.stored(chosen) if chosen else None
     except Unavailable as error:
@@ -34,9 +35,10 @@ def draw() -> None:
         text = fill("It was renamed or retired. {link}", link=links.link(links.FLEET, "Add a new server instead"))
         st.html(notice("warn", "help", fill("No server is called {name}", name=chosen), text))
     told.tell_last()
+    found_servers(pullers, servers)
     form, listing = st.columns([2, 3], gap="small")
     with form:
-        ServerForm(servers, stored).draw()
+        ServerForm(servers, stored, st.query_params.get("url", "")).draw()
     with listing:
         draw_list(servers)
 

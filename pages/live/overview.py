@@ -9,7 +9,7 @@ import streamlit as st
 
 from cdn.clock import utc_now
 from cdn.settings import settings
-from ui import cards, figures, filters, frames, links, numbers, overview, tables, theme, verdict
+from ui import cards, channels, figures, filters, frames, links, numbers, on_air, overview, tables, theme, verdict
 from ui.cards import card
 from ui.chart import chart
 from ui.headline import Headline, headline, live, since
@@ -19,6 +19,8 @@ from ui.status import NEEDS_A_LOOK
 from ui.tiles import tiles
 
 PROBLEMS_SHOWN = 6
+# So many of them may be channels where there are more servers than that.
+CHANNELS_SHOWN = 3
 # More rows only where somebody asks for them; on a phone fine servers are folded after the first few.
 ROWS, ROWS_ON_PHONE = 50, 10
 CHART_HEIGHT = 260
@@ -47,7 +49,9 @@ def draw(every: int | None) -> None:
         st.html(notice("bad", "sensors_off", "The collector is silent", text))
         numbers_of(seen.frames, now if numbers.missing(newest) else newest.to_pydatetime(), zone, old=True)
     else:
-        line = verdict.verdict(fleet, seen.frames["summary"], now, zone)
+        line = on_air.with_channels(
+            verdict.verdict(fleet, seen.frames["summary"], now, zone), seen.frames["channels"], now, zone
+        )
         headline(line, live(newest, now, zone, silent=False))
         numbers_of(seen.frames, now, zone, old=False)
 
@@ -55,14 +59,20 @@ def draw(every: int | None) -> None:
 def read() -> dict[str, pd.DataFrame]:
     """What the page shows. While the collector is silent that is the fleet as it was at the last poll."""
     fresh = frames.freshness()
-    newest = fresh["newest_at"].iloc[0]
-    at = newest.to_pydatetime() if fresh["silent"].iloc[0] and not numbers.missing(newest) else None
+    at = frames.stands_still_at(fresh)
     return {
         "freshness": fresh,
         "fleet": frames.fleet(at),
         "summary": frames.summary(at),
         "traffic": frames.traffic("1h", at),
+        "channels": wanting_channels(at),
     }
+
+
+def wanting_channels(at: datetime | None) -> pd.DataFrame:
+    """The channels that need a look, worst first, with `begun`; at: as it looked then (None: now)."""
+    found = frames.channels(at)
+    return channels.begun(channels.worst_first(found[channels.needs_a_look(found)]))
 
 
 def first_run(fresh: pd.DataFrame, now: datetime, zone: tzinfo) -> None:
@@ -115,7 +125,7 @@ def numbers_of(seen: dict[str, pd.DataFrame], at: datetime, zone: tzinfo, *, old
         st.html(cards.kpis(overview.kpis(seen, at, zone)))
         problems, servers = st.columns([2, 3], gap="small")
         with problems:
-            draw_problems(fleet, at, zone, as_of)
+            draw_problems(fleet, seen["channels"], at, zone, as_of)
         note = as_of or "Bar = how full · select a server to open it"
         with servers, card("tiles", "Servers", note, height="stretch"):
             st.html(tiles(overview.regions(fleet)))
@@ -123,23 +133,30 @@ def numbers_of(seen: dict[str, pd.DataFrame], at: datetime, zone: tzinfo, *, old
         draw_table(fleet, at, zone, as_of)
 
 
-def draw_problems(fleet: pd.DataFrame, at: datetime, zone: tzinfo, as_of: str) -> None:
-    """What needs a person."""
+def draw_problems(fleet: pd.DataFrame, broken: pd.DataFrame, at: datetime, zone: tzinfo, as_of: str) -> None:
+    """What needs a person; broken: the channels that do, see `wanting_channels`."""
     wanting = verdict.needing_a_look(fleet)
-    note = as_of or (f"{len(wanting):,}" if len(wanting) else "none")
+    total = len(wanting) + len(broken)
+    note = as_of or (f"{total:,}" if total else "none")
     with card("problems", "Needs attention", note, height="stretch"):
-        if wanting.empty:
+        if not total:
             # What was fine then is not called fine now.
-            text = "Every server that is polled answers and has room."
-            then = "Every server that was polled answered and had room."
+            text = "Every server that is polled answers and has room, and no channel stands still."
+            then = "Every server that was polled answered and had room, and no channel stood still."
             st.html(empty("task_alt", "No open problems", then if as_of else text, "" if as_of else "ok"))
             return
-        shown = [verdict.problem(row, at, zone) for row in wanting.head(PROBLEMS_SHOWN).itertuples()]
-        st.html(cards.problems(shown, len(wanting) - len(shown)))
+        servers = wanting.head(PROBLEMS_SHOWN - min(len(broken), CHANNELS_SHOWN))
+        first = broken.head(PROBLEMS_SHOWN - len(servers))
+        shown = [verdict.problem(row, at, zone) for row in servers.itertuples()]
+        shown += [on_air.problem(row, at, zone) for row in first.itertuples()]
+        st.html(cards.problems(shown, len(wanting) - len(servers)))
+        if len(broken) > len(first):
+            words = f"All {numbers.many(len(broken), 'channel')} that need a look"
+            st.html(fill('<p class="foot">{link}</p>', link=links.link(links.channels(show=channels.WANTING), words)))
 
 
 def draw_traffic(traffic: pd.DataFrame, at: datetime, zone: tzinfo, as_of: str) -> None:
-    """What the edges delivered in the last hour, by region."""
+    """What was delivered in the last hour, by region."""
     totals = traffic.groupby("at")["delivered_bps"].sum(min_count=1) if len(traffic) else pd.Series(dtype="float64")
     scale = numbers.rate_scale(totals)
     wide = figures.by_region(traffic, "delivered_bps", scale.size, figures.minutes(at, TRAFFIC_LENGTH))

@@ -10,10 +10,13 @@ import streamlit as st
 
 from cdn.clock import utc_now
 from cdn.health import State
-from ui import cards, figures, filters, frames, links, numbers, server, tables, theme, verdict
+from cdn.model import Role
+from pages.parts.clients import clients_card
+from pages.parts.working import working_card
+from ui import cards, figures, filters, frames, happened, links, numbers, server, tables, theme, verdict
 from ui.cards import card
 from ui.chart import chart
-from ui.groups import Group, groups_of
+from ui.groups import GROUPS, Group
 from ui.headline import Headline, headline, live
 from ui.html import fill
 from ui.notices import empty, notice, paragraphs
@@ -23,8 +26,8 @@ CHART_HEIGHT = 150
 STREAMS_SHOWN = 50
 
 
-def draw(name: str) -> None:
-    """The page of the server called `name`."""
+def draw(name: str, opened: str) -> None:
+    """The page of the server called `name`. opened: the chart whose working is shown, "" for none."""
     now, zone = utc_now(), theme.viewer_zone()
     seen = frames.latest("fleet", lambda: {"fleet": frames.fleet(), "freshness": frames.freshness()})
     if not seen.frames:
@@ -53,33 +56,33 @@ def draw(name: str) -> None:
         st.html(notice("", "info", "What its answers leave out", paragraphs(*row.notes)))
     with st.container(horizontal=True, key="filters"):
         window = filters.window()
-    over_time(row, window, now, zone, old=old)
+    over_time(row, window, opened, now, zone, old=old)
 
 
-def over_time(row: Any, window: str, now: datetime, zone: tzinfo, *, old: bool) -> None:
-    """Charts, streams and what happened; row: the server, one of db.live.fleet."""
+def over_time(row: Any, window: str, opened: str, now: datetime, zone: tzinfo, *, old: bool) -> None:
+    """Charts, streams, what happened, who is connected; row: the server, one of db.live.fleet."""
     seen = frames.latest(
         f"server {row.id} {window}",
         lambda: {
             "history": frames.server_history(row.id, filters.WINDOWS[window]),
             "streams": frames.server_streams(row.id),
             "changes": frames.state_changes(row.id),
+            "events": frames.events(server_id=row.id),
+            # Where a publication begins and ends; edges only have copies of it.
+            **({"publications": frames.publications(server_id=row.id)} if row.role == Role.ORIGIN else {}),
         },
     )
     if not seen.frames:
         st.html(notice("bad", "database_off", "Its history cannot be read", seen.trouble or ""))
         return
     with st.container(key="stale" if old or seen.trouble is not None else "fresh"):
-        draw_charts(row, seen.frames["history"], window, now, zone)
-        streams, happened = st.columns([3, 2], gap="small")
+        draw_charts(row, seen.frames, window, opened, now, zone)
+        streams, moments = st.columns([3, 2], gap="small")
         with streams:
             draw_streams(row, seen.frames["streams"], now, zone)
-        with happened, card("happened", "What happened here", "last 24 hours, newest first", height="stretch"):
-            moments = list(server.moments(seen.frames["changes"], now, zone))
-            if moments:
-                st.html(timeline(moments))
-            else:
-                st.html(empty("history", "Nothing yet", "Its first poll is still to come."))
+        with moments:
+            draw_moments(seen.frames, now, zone)
+        clients_card(row, zone)
 
 
 def unknown(name: str) -> None:
@@ -93,26 +96,37 @@ def unknown(name: str) -> None:
     )
 
 
-def draw_charts(row: Any, history: pd.DataFrame, window: str, now: datetime, zone: tzinfo) -> None:
-    """A card for each group of metrics the server has ever reported in `window`."""
-    groups = [group for group in groups_of(row.role) if group.reported(history)]
+def draw_charts(row: Any, read: dict[str, pd.DataFrame], window: str, opened: str, now: datetime, zone: tzinfo) -> None:
+    """A card for each group of metrics the server has ever reported in `window`, and the working of the opened one."""
+    history = read["history"]
+    groups = [group for group in GROUPS if group.reported(history)]
     if not groups:
         with card("charts-empty", "Over time"):
             st.html(empty("show_chart", "No numbers in this time", "Nothing was reported. A longer time may help."))
         return
+    in_address = "" if window == filters.DEFAULT_WINDOW else window
     with st.container(key="charts"):
         for group in groups:
+            is_opened = group.key == opened
             with card(f"chart-{group.key}"):
-                draw_chart(group, row, history, window, now, zone)
+                draw_chart(group, row, history, window, now, zone, opened=is_opened)
+            if is_opened:
+                working_card(group, row, history, read["streams"], in_address, now, zone)
 
 
-def draw_chart(group: Group, row: Any, history: pd.DataFrame, window: str, now: datetime, zone: tzinfo) -> None:
+def draw_chart(
+    group: Group, row: Any, history: pd.DataFrame, window: str, now: datetime, zone: tzinfo, *, opened: bool
+) -> None:
     """One group: its title, the newest value, and its course."""
     shown = group.reported(history)
     scale = group.fitting(history)
     unit = group.unit or scale.word
     st.html(cards.card_head(group.title, unit))
-    st.html(server.value_now(group, row, now, zone))
+    in_address = "" if window == filters.DEFAULT_WINDOW else window
+    figure_now = server.value_now(group, row, now, zone)
+    st.html(server.figure_row(figure_now, group, row.name, in_address, opened=opened))
+    if share := server.share_now(group, history, window):
+        st.html(share)
     if len(shown) > 1:
         st.html(
             cards.legend(
@@ -149,7 +163,7 @@ def draw_streams(row: Any, streams: pd.DataFrame, now: datetime, zone: tzinfo) -
                 tables.table(
                     "Streams on this server",
                     server.stream_columns(row.role),
-                    server.stream_rows(streams.head(STREAMS_SHOWN), now, zone, known=known),
+                    server.stream_rows(streams.head(STREAMS_SHOWN), row.role, now, zone, known=known),
                 )
             )
             if len(streams) > STREAMS_SHOWN:
@@ -157,5 +171,15 @@ def draw_streams(row: Any, streams: pd.DataFrame, now: datetime, zone: tzinfo) -
                 st.html(fill('<p class="note">and {rest} more, less busy</p>', rest=rest))
 
 
+def draw_moments(read: dict[str, pd.DataFrame], now: datetime, zone: tzinfo) -> None:
+    """What happened here."""
+    with card("happened", "What happened here", "last 24 hours, newest first", height="stretch"):
+        moments = happened.moments(read["changes"], read["events"], read.get("publications"), now, zone)
+        if moments:
+            st.html(timeline(moments))
+        else:
+            st.html(empty("history", "Nothing yet", "Its first poll is still to come."))
+
+
 chosen = filters.refresh()
-st.fragment(draw, run_every=chosen)(st.query_params.get("name", ""))
+st.fragment(draw, run_every=chosen)(st.query_params.get("name", ""), st.query_params.get("working", ""))

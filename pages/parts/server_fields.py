@@ -23,14 +23,15 @@ SIGN_IN = {
 }
 
 
-def server_fields(ask: Fields, servers: pd.DataFrame, stored: frames.Stored | None) -> dict[str, Any]:
+def server_fields(ask: Fields, servers: pd.DataFrame, stored: frames.Stored | None, url: str = "") -> dict[str, Any]:
     """Draw the fields; returns what stands in them, as actions.server_form.read takes it (kind may be "find_out").
 
-    servers: the fleet, whose regions and names are offered; stored: the server to change, None for a new one.
+    servers: the fleet, whose regions and names are offered; stored: the server to change, None for a new one,
+    whose address is known already as `url`.
     """
     draft = stored.draft if stored else None
     fields: dict[str, Any] = {}
-    fields["url"] = ask.text("url", "Address", draft.url if draft else "", "http://edge.example.net:1985")
+    fields["url"] = ask.text("url", "Address", draft.url if draft else url, "http://edge.example.net:1985")
     left, right = st.columns(2, gap="small")
     with left:
         fields["name"] = ask.text("name", "Name", draft.name if draft else "", "edge-1")

@@ -42,15 +42,15 @@ REPORTS = (
 class Opened:
     """A form somebody has open: of which server, as it was stored then (None: a new one)."""
 
-    of: tuple[int | None, int]
+    of: tuple[int | None, int, str]
     key: str
     stored: frames.Stored | None
     memory: dict[str, Any]
 
 
-def _opened(stored: frames.Stored | None) -> Opened:
+def _opened(stored: frames.Stored | None, url: str) -> Opened:
     """The form that is open in this session; another one than before begins with what is stored now."""
-    of = (stored.id if stored else None, told.turn())
+    of = (stored.id if stored else None, told.turn(), url)
     held = st.session_state.get("fleet-form")
     # Compared by its fields: after a module was read anew its classes are other ones.
     if held is None or held["of"] != of:
@@ -62,12 +62,16 @@ def _opened(stored: frames.Stored | None) -> Opened:
 
 
 class ServerForm:
-    """The form of one server: new where `stored` is None. Everything typed stays until it is accepted."""
+    """The form of one server: new where `stored` is None, then with `url` filled in.
 
-    def __init__(self, servers: pd.DataFrame, stored: frames.Stored | None) -> None:
+    Everything typed stays until it is accepted.
+    """
+
+    def __init__(self, servers: pd.DataFrame, stored: frames.Stored | None, url: str = "") -> None:
         self._servers = servers
+        self._url = url
         # As it was when the form was opened: who was overtaken meanwhile is told, and keeps what was typed.
-        opened = _opened(stored)
+        opened = _opened(stored, url)
         self._stored = opened.stored
         # What the last test or attempt to save brought: "faults", and "found" = what stands above the buttons.
         self._memory = opened.memory
@@ -78,7 +82,7 @@ class ServerForm:
         interval = f"{settings().poll_interval:g}"
         title = f"Change {self._stored.draft.name}" if self._stored else "Add a server"
         with card("form", title, "" if self._stored else f"its numbers appear within {interval} seconds"):
-            fields = server_fields(self._ask, self._servers, self._stored)
+            fields = server_fields(self._ask, self._servers, self._stored, self._url)
             if "found" in self._memory:
                 tone, words, text = self._memory["found"]
                 st.html(notice(tone, "check_circle" if tone == "ok" else "cancel", words, text))

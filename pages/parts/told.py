@@ -6,8 +6,9 @@ from typing import Never
 
 import streamlit as st
 
-from ui import frames
-from ui.html import markdown
+from ui import frames, links
+from ui.html import fill, markdown
+from ui.notices import notice
 
 _TOLD = "fleet-told"
 _TURN = "fleet-turn"
@@ -18,17 +19,29 @@ def turn() -> int:
     return int(st.session_state.get(_TURN, 0))
 
 
-def done(words: str) -> Never:
-    """Note what was done, and draw the page anew with an empty form and fresh numbers."""
-    st.session_state[_TOLD] = words
+def note(words: str, edit: str = "") -> None:
+    """Note what was done, so that the next drawing tells it over fresh numbers. edit: the server to look over now."""
+    st.session_state[_TOLD] = (words, edit)
     st.session_state[_TURN] = turn() + 1
     frames.forget()
-    st.query_params.pop("edit", None)
+
+
+def done(words: str) -> Never:
+    """Note what was done, and draw the page anew with an empty form and fresh numbers."""
+    note(words)
+    for name in ("edit", "url"):
+        st.query_params.pop(name, None)
     st.rerun()
 
 
 def tell_last() -> None:
     """Tell what the last action did."""
-    words = st.session_state.pop(_TOLD, None)
+    words, edit = st.session_state.pop(_TOLD, ("", ""))
     if words:
         st.toast(markdown(words), icon=":material/check_circle:")
+    if edit:
+        text = fill(
+            "Its numbers appear with the first poll. {link}",
+            link=links.link(links.edit(edit), "Change its name, region or room"),
+        )
+        st.html(notice("ok", "check_circle", words, text))

@@ -29,7 +29,10 @@ def visit(browser: Browser, site: Site) -> Iterator[Visit]:
         yield opened
 
 
-@pytest.mark.parametrize("path", ["", "fleet", *(f"server?name={quote(name)}" for name in HOSTILE)])
+NAMED = [f"server?name={quote(name)}" for name in HOSTILE]
+
+
+@pytest.mark.parametrize("path", ["", "fleet", "system", *NAMED, f"{NAMED[0]}&working=sent"])
 def test_a_name_is_shown_and_never_run(site: Site, visit: Visit, path: str) -> None:
     visit.go(site.url + path)
     for link in visit.page.locator(".stHtml a:visible").all()[:30]:

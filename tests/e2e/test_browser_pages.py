@@ -35,10 +35,14 @@ class Case:
 
 PAGES = {
     "overview": "",
+    "channels": "channels",
+    "channel": "channel?id=1",
     "server": "server?name=edge-fra-1",
     "server-nginx": "server?name=edge-web-1",
     "fleet": "fleet",
     "fleet-edit": "fleet?edit=edge-fra-1",
+    "working": "server?name=origin-1&working=sent",
+    "system": "system",
 }
 # The server that shows most of what is special about a state.
 SPECIAL = {
@@ -60,12 +64,18 @@ def cases() -> Iterator[Case]:
     for state, server in SPECIAL.items():
         for size in SIZES:
             yield Case(state, "dark", size, "overview", "")
+            yield Case(state, "dark", size, "channels", "channels")
             yield Case(state, "dark", size, "server", f"server?name={quote(server)}")
+            yield Case(state, "dark", size, "working", f"server?name={quote(server)}&working=sent")
+            yield Case(state, "dark", size, "system", "system")
     for size in SIZES:
         yield Case("problems", "light", size, "overview", "")
+        yield Case("problems", "light", size, "fleet", "fleet")
+        yield from (Case("off_air", "light", size, name, path) for name, path in list(PAGES.items())[:3])
+        yield from (Case(state, "dark", size, "channel", "channel?id=1") for state in ("off_air", "many", "hostile"))
 
 
-ALL = sorted(cases(), key=lambda case: [*SPECIAL, "empty"].index(case.state))
+ALL = sorted(cases(), key=lambda case: [*SPECIAL, "off_air", "empty"].index(case.state))
 
 
 @pytest.fixture(scope="module", params=ALL, ids=str)

@@ -14,6 +14,7 @@ from cdn.settings import settings
 from db import engine as engines
 from db import live, migrate
 from db.frame import records
+from web.api import channels
 from web.api.auth import actor
 from web.api.problem import RESPONSES, Problem, install
 from web.api.shapes import Figures, Freshness, Health, Server, ServerCore, Stream, Summary
@@ -26,6 +27,7 @@ app = FastAPI(
     redoc_url=None,
 )
 install(app)
+app.include_router(channels.router)
 _PROTECTED: dict[str, Any] = {"dependencies": [Depends(actor)], "responses": RESPONSES}
 
 
