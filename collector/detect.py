@@ -35,7 +35,7 @@ FINAL = frozenset(
 class Found:
     """A server that answers: its kind, the url to poll, and what its first answer says.
 
-    certificate_expires: when its TLS certificate ends, where there is one that was verified.
+    certificate_expires: when its TLS certificate ends, where it has one.
     """
 
     kind: Kind

@@ -98,14 +98,17 @@ def test_viewers_are_people_and_each_is_counted_once(engine: Engine, scene: Simu
     for name, true in last["servers"].items():
         if true["kind"] in COUNTS_VIEWERS:
             if found[name]["viewers"] != true["viewers"]:
-                off[name] = found[name]["viewers"] - true["viewers"]
+                off[name] = (true["role"], found[name]["viewers"] - true["viewers"])
         else:
             assert found[name]["viewers"] is None, name  # not counted there, and never 0
-    # Somebody publishes into an edge: SRS does not tell that client from a viewer.
-    assert list(off.values()) == [1]
+    # Somebody publishes into an edge: SRS does not tell that client from a viewer. And it lists a session of HLS for
+    # some time after its viewer left.
+    assert [extra for role, extra in off.values() if role == "edge"] == [1], off
+    lingering = sum(extra for role, extra in off.values() if role == "origin")
+    assert lingering in (0, 1, 2), off
     summary = records(live.summary(engine, scene.at + timedelta(seconds=1), INTERVAL))[0]
     watching = sum(one["viewers"] for one in last["servers"].values() if one["kind"] in COUNTS_VIEWERS)
-    assert summary["viewers"] == watching + 1
+    assert summary["viewers"] == watching + 1 + lingering
 
 
 def test_delivered_and_internal_traffic_are_what_was_really_sent_to_viewers_and_to_own_servers(
@@ -174,7 +177,7 @@ def test_channels_are_what_is_published_where_and_who_watches(engine: Engine, sc
             for url in last["channels"]
             if last["channels"][url] is true
         )
-        assert row["viewers"] - watched in (0, 1), true["name"]
+        assert row["viewers"] - watched in (0, 1, 2), true["name"]
         seconds = last["now"] - first["now"]
         bitrate = (
             (true["ingest_bytes"] - first["channels"][next(iter(_urls(last, true)))]["ingest_bytes"]) * 8 / seconds

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from tests import fake_live
-from ui import cards, fleet, form, links, notices, overview, server, tables, verdict
+from ui import cards, fleet, form, happened, links, notices, overview, server, tables, verdict
 from ui.headline import facts, live, since
 from ui.html import Html, code, esc, fill, hidden, icon, join, markdown, plain
 from ui.numbers import MEGABIT
@@ -96,6 +96,8 @@ def in_a_table(cells: list[object]) -> Html:
     return tables.table("caption", columns, [tables.Row(cells)])
 
 
+EVENTS = pd.DataFrame(columns=["at", "after", "kind", "server_id", "vhost", "app", "name", "before", "now"])
+
 PARTS: dict[str, Callable[[str], Html]] = {
     "text": esc,
     "attribute": lambda name: fill('<p title="{name}"></p>', name=name),
@@ -132,9 +134,9 @@ PARTS: dict[str, Callable[[str], Html]] = {
     "blind": lambda name: verdict.blind(fake_live.freshness("blind", NOW).assign(last_collector=name), NOW, UTC)[1],
     "server": lambda name: join([(line := server.headline(row_of(name), NOW, UTC)).title, line.below]),
     "streams": lambda name: tables.table(
-        "streams", server.stream_columns("edge"), server.stream_rows(stream(name), NOW, UTC, known=True)
+        "streams", server.stream_columns("edge"), server.stream_rows(stream(name), "edge", NOW, UTC, known=True)
     ),
-    "changes": lambda name: timeline(server.moments(change(name), NOW, UTC)),
+    "changes": lambda name: timeline(happened.moments(change(name), EVENTS, None, NOW, UTC)),
     "overview": lambda name: in_a_table(overview.cells(row_of(name), MEGABIT, NOW, UTC)),
     "regions": lambda name: tiles(overview.regions(one(name).assign(role="edge"))),
     "fleet": lambda name: in_a_table(fleet.cells(row_of(name))),

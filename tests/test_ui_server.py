@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
@@ -191,3 +192,10 @@ def test_publications_that_ended_at_one_look_are_told_together() -> None:
         "The server started again. Between 11:54:45 and 11:55:00",
     )
     assert not any(re.search("movies", title) for _, title, _ in shown)
+
+
+def test_a_certificate_without_an_end_is_beyond_no_calendar() -> None:
+    forever = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    assert certificate(pd.Timestamp(forever), datetime(2026, 3, 1, tzinfo=UTC), ZoneInfo("Asia/Tokyo")) == (
+        "without an end"
+    )

@@ -215,10 +215,11 @@ def cells_of(name: str, found: pd.DataFrame) -> list[str]:
     return [str(cell) for cell in overview.cells(row, MEGABIT, NOW, UTC)]
 
 
-def test_an_origins_clients_are_not_shown_as_viewers() -> None:
-    title = "not counted here: most of an origin&#x27;s clients are own edges"
-    assert cells_of("origin-1", fleet())[5] == f'<span class="none" title="{title}">–</span>'
-    assert re.fullmatch(r"[\d,]+", words(cells_of("edge-fra-1", fleet())[5]))
+def test_an_origins_viewers_are_unknown_until_its_clients_are_told_apart() -> None:
+    found = fleet()
+    assert re.fullmatch(r"[\d,]+", words(cells_of("origin-1", found)[5]))
+    found.loc[found["name"] == "origin-1", "viewers"] = float("nan")
+    assert "–" in cells_of("origin-1", found)[5]
 
 
 def test_numbers_of_a_lost_server_are_dashes_that_remember() -> None:
@@ -232,11 +233,12 @@ def test_what_a_server_does_not_count_is_a_dash() -> None:
 
 
 def test_sums_say_what_they_are_made_of() -> None:
+    current = fake_live.summary("calm", NOW).loc["now"]
+    assert overview.delivered_from(current) == "94 % of it without the origins; 3 edges report no traffic"
+    assert overview.delivered_from(current * float("nan")) == "no server tells it"
     found = fleet()
-    edges = found[found["role"] == "edge"]
-    told = overview.made_of(edges, "egress_bps", "reports no traffic", "report no traffic")
-    assert told == "sum of 14 edges; 3 report no traffic"
-    assert overview.made_of(edges.head(0), "egress_bps", "x", "y") == "no edge tells it"
+    assert overview.counted_on(found) == "on 14 edges and 3 origins; 3 edges do not count them"
+    assert overview.counted_on(found.head(0)) == "no server counts them"
     assert overview.missing_servers(fleet()) == "all answer"
     assert overview.missing_servers(fleet(edge_fra_1="down", edge_ams_1="paused")) == "1 down, 1 paused"
 

@@ -80,11 +80,17 @@ def clock_words(difference: Any) -> str:
     return f"{numbers.age(abs(difference))} {'ahead' if difference > 0 else 'behind'}"
 
 
+# Further off than anybody plans: made without an end.
+ENDLESS_DAYS = 365 * 200
+
+
 def certificate(expires: Any, now: datetime, zone: tzinfo) -> str:
     """Until when a server's certificate is good; "" where it has none."""
     if numbers.missing(expires):
         return ""
     days = (pd.Timestamp(expires) - pd.Timestamp(now)).days
+    if days > ENDLESS_DAYS:
+        return "without an end"  # such dates may lie beyond the calendar of the viewer's zone
     if days < 0:
         return f"ended {numbers.when(expires, now, zone)}"
     return f"good until {numbers.when(expires, now, zone)}, {numbers.many(days, 'day')}"
