@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from demo.fleet import Fleet
 from demo.serving import Serving
+from demo.truth import truth
 from demo.world import World
 
 T = TypeVar("T")
@@ -41,7 +42,7 @@ class Running:
 
     def truth(self) -> dict[str, Any]:
         """What is true now; see demo.truth."""
-        return self.ask(lambda world, now: world.truth(now))
+        return self.ask(truth)
 
     def begin(self, scenario: str, server: str, *, channel: str | None = None, seconds: float | None = None) -> None:
         """Let a scenario begin, as POST /scenarios does."""

@@ -6,18 +6,16 @@ Bytes since the simulation began outlive processes; each server's are as of its 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from demo.http_process import NginxProcess
 from demo.machine import Machine
 from demo.process import SrsProcess
-
-if TYPE_CHECKING:
-    from demo.world import World
+from demo.world import World
 
 
 def truth(world: World, now: float) -> dict[str, Any]:
-    """What is true at `now`; the world is to be brought there before.
+    """What is true at `now`, to which the world is brought.
 
     Of the fleet: `viewers`; `egress` of the edges in bit/s; `egress_bytes` of all servers, `internal_bytes` of them
     to own servers, listed for the product or not, `delivered_bytes` the rest. `listed`: the same as who knows
@@ -25,6 +23,7 @@ def truth(world: World, now: float) -> dict[str, Any]:
     does not count are in `egress_bytes` and `internal_bytes`, and by themselves in `uncounted_bytes`.
     `channels`: by url, see _channels.
     """
+    world.advance(now)
     machines = world.machines.values()
     servers = {name: _server(machine) for name, machine in world.machines.items()}
     listed = [one for one in servers.values() if one["listed"]]

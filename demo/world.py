@@ -11,7 +11,6 @@ import logging
 import math
 import random
 from collections.abc import Callable
-from typing import Any
 
 from demo.conditions import Active, Conditions
 from demo.fleet import Fleet
@@ -22,7 +21,6 @@ from demo.rtmp_process import RtmpProcess
 from demo.scenarios import SCENARIOS, Cue, Scenario, Subject, choose_channel, script, subject_of
 from demo.server import Server
 from demo.steps import period, step
-from demo.truth import truth
 
 log = logging.getLogger("demo")
 # After a longer pause of the whole program one big step is enough: media positions are exact at any time.
@@ -69,11 +67,6 @@ class World:
 
     def _next_cue(self) -> float:
         return self.started + self._cue.after if self._cue else math.inf
-
-    def truth(self, now: float) -> dict[str, Any]:
-        """What is true at `now`, to which everything is brought; see demo.truth."""
-        self.advance(now)
-        return truth(self, now)
 
     def _count(self, now: float) -> None:
         """Let every counter step that is due by `now`, each kind in its period, each machine in its own rhythm."""

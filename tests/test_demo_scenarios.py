@@ -11,6 +11,7 @@ from demo.fleet import Fleet, plan
 from demo.kinds.srs import answer
 from demo.machine import Machine
 from demo.scenarios import SCENARIOS, SCRIPT, Effect, combined, script
+from demo.truth import truth
 from demo.wire import parse_head
 from demo.world import World
 from tests.test_demo_shapes import shape_of
@@ -169,7 +170,7 @@ def test_a_publisher_that_connects_anew_changes_both_ids_and_is_hardly_missed() 
     assert after.publisher not in (None, before.publisher)
     assert after.counted.sent < before.counted.sent
     assert stream(world, EDGE, channel.url).counted.sent > sent
-    assert world.truth(NOON + 66)["channels"][channel.url]["republished"] == 1
+    assert truth(world, NOON + 66)["channels"][channel.url]["republished"] == 1
     world.advance(NOON + 120)
     assert stream(world, ORIGIN, channel.url).id == after.id
 

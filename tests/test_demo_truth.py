@@ -13,6 +13,7 @@ from demo.http_process import CacheProcess
 from demo.lineup import Channel
 from demo.rtmp_process import RtmpProcess
 from demo.scenarios import SCENARIOS
+from demo.truth import truth
 from demo.world import World
 from tests.test_demo_kinds import get
 from tests.test_demo_serving import free_port
@@ -27,7 +28,7 @@ def media(channel: Channel, begin: float, end: float) -> int:
 
 
 def grown(world: World, begin: float, end: float) -> tuple[dict[str, Any], dict[str, Any]]:
-    return world.truth(begin), world.truth(end)
+    return truth(world, begin), truth(world, end)
 
 
 def test_one_origin_three_edges_and_ten_viewers_each_are_thirty_viewers_and_their_bytes() -> None:
@@ -77,7 +78,7 @@ def test_what_each_server_pulled_is_what_the_others_sent_to_own_servers() -> Non
     world = World(WHOLE, NOON)
     for scenario in ("restart", "cache-miss-storm", "origin-lost", "republished"):
         world.begin(scenario, now=NOON)
-    told = world.truth(NOON + 200)
+    told = truth(world, NOON + 200)
     servers = told["servers"].values()
     assert sum(one["pulled_bytes"] for one in servers) == told["internal_bytes"]
     assert told["internal_bytes"] == sum(one["internal_bytes"] + one["internal_unlisted_bytes"] for one in servers)
@@ -110,13 +111,13 @@ def test_a_shield_sends_its_caching_edges_exactly_what_they_read_from_it(scenari
     assert page["serverZones"]["*"]["outBytes"] == read > 1_000_000
     # What the shield itself reads is HLS of SRS origins, which count nothing of it.
     from_origins = sum(peer["outBytes"] for peer in page["upstreamZones"]["srs_origin"])
-    assert from_origins == world.truth(NOON + 100)["servers"][shield.server.name]["pulled_bytes"]
+    assert from_origins == truth(world, NOON + 100)["servers"][shield.server.name]["pulled_bytes"]
     assert from_origins < read
 
 
 def test_what_srs_leaves_out_of_its_counters_is_in_the_truth() -> None:
     world = World(WHOLE, NOON)
-    told = world.truth(NOON + 100)
+    told = truth(world, NOON + 100)
     origin = told["servers"]["origin-ams-1"]
     assert origin["egress_bytes"] == origin["sent_bytes"] + origin["uncounted_bytes"]
     assert origin["uncounted_bytes"] > 0
@@ -128,14 +129,14 @@ def test_what_srs_leaves_out_of_its_counters_is_in_the_truth() -> None:
 
 def test_the_truth_outlives_processes() -> None:
     world = World(WHOLE, NOON)
-    before = world.truth(NOON + 60)
+    before = truth(world, NOON + 60)
     for name in world.machines:
         world.begin("restart", now=NOON + 60, server=name)
-    during = world.truth(NOON + 62)
+    during = truth(world, NOON + 62)
     assert not any(one["up"] for one in during["servers"].values())
     for total in TOTALS:
         assert during[total] == before[total]
-    after = world.truth(NOON + 120)
+    after = truth(world, NOON + 120)
     for total in TOTALS:
         assert after[total] > before[total]
     for name, one in after["servers"].items():
@@ -147,9 +148,9 @@ def test_the_truth_outlives_processes() -> None:
 def test_no_scenario_makes_more_arrive_than_was_sent_or_a_total_fall(scenario: str) -> None:
     world = World(WHOLE, NOON)
     world.begin(scenario, now=NOON + 1, seconds=20)
-    before = world.truth(NOON)
+    before = truth(world, NOON)
     for second in range(2, 50, 4):
-        after = world.truth(NOON + second)
+        after = truth(world, NOON + second)
         assert all(after[total] >= before[total] for total in TOTALS)
         assert after["internal_bytes"] == sum(one["pulled_bytes"] for one in after["servers"].values())
         assert after["internal_bytes"] <= after["egress_bytes"]

@@ -8,25 +8,18 @@ is therefore their clock, also for the streams.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import replace
+from collections.abc import Generator, Mapping
 from typing import Any, NamedTuple
 
-from cdn.model import ClientReading, PollError, Reading, Reason, Role, StreamReading, Target
+from cdn.model import PollError, Reading, Reason, Role, StreamReading, Target
 from cdn.units import KIBIBYTE
-from collector.sources.answers import counter, json_object, member, optional_gauge, seen, text, wrong
+from collector.sources.answers import counter, member, optional_gauge, seen, text, wrong
 from collector.sources.script import Ask, Reply, Script, Source, Wanted
+from collector.sources.srs_answers import envelope, pages
+from collector.sources.srs_clients import about, less_publishers, read_clients
 
 SUMMARIES = "/api/v1/summaries"
 STREAMS = "/api/v1/streams/"
-CLIENTS = "/api/v1/clients/"
-PAGE = 1_000
-CLIENT_TYPES = frozenset(
-    f"{protocol}-{what}"
-    for protocol in ("fmle", "flash", "haivision", "rtmp", "flv", "hls", "rtc", "srt")
-    for what in ("publish", "play")
-)
 # With `stats { enabled off; }` the uptime is an epoch number instead of seconds since the start.
 STATS_OFF_UPTIME = 1_000_000_000
 
@@ -45,7 +38,7 @@ _SYSTEM_GAUGES = {  # key in the answer → (metric, highest credible value)
 
 def read(target: Target, wanted: Wanted) -> Script:
     """One poll: the summaries, then as many pages of streams as there are, then those of clients where wanted."""
-    head = _envelope((yield Ask(SUMMARIES)), SUMMARIES)
+    head = envelope((yield Ask(SUMMARIES)), SUMMARIES)
     data = member(head, "data", SUMMARIES)
     _require_ready(data)
     own, system = member(data, "self", SUMMARIES), member(data, "system", SUMMARIES)
@@ -58,14 +51,14 @@ def read(target: Target, wanted: Wanted) -> Script:
     streams, clients, clients_complete = listed.streams, None, True
     if wanted.clients:
         try:
-            clients, clients_complete = yield from _clients(listed.urls, wanted.max_clients)
+            clients, clients_complete = yield from read_clients(listed.urls, wanted.max_clients)
         except PollError as error:
             # Summaries and streams are worth having without them.
             notes.append(f"Its clients could not be read, so its viewers are not known: {error.detail}")
     if clients is not None:
-        notes += _about(clients, wanted.max_clients if not clients_complete else None)
+        notes += about(clients, wanted.max_clients if not clients_complete else None)
         if clients_complete:
-            streams = _less_publishers(streams, clients)
+            streams = less_publishers(streams, clients)
     gauges["live_streams"] = float(sum(stream.publishing for stream in streams))
     if target.role is Role.EDGE:
         gauges["viewers"] = float(sum(stream.viewers for stream in streams))
@@ -107,84 +100,8 @@ def _streams(role: Role, most: int) -> Generator[Ask, Reply, _Streams]:
         if stream.url not in rows or (stream.publishing and not rows[stream.url].publishing):
             rows[stream.url] = stream
 
-    complete = yield from _pages(STREAMS, "streams", take, lambda: len(rows), most)
+    complete = yield from pages(STREAMS, "streams", take, lambda: len(rows), most)
     return _Streams(tuple(rows.values())[:most], urls, complete)
-
-
-def _clients(urls: Mapping[str, str], most: int) -> Generator[Ask, Reply, tuple[tuple[ClientReading, ...], bool]]:
-    """The clients, each once, and whether that is all of them."""
-    rows: dict[str, ClientReading] = {}
-
-    def take(row: Any, path: str) -> None:
-        client = _client(row, urls, path)
-        rows[client.id] = client
-
-    complete = yield from _pages(CLIENTS, "clients", take, lambda: len(rows), most)
-    return tuple(rows.values())[:most], complete
-
-
-def _about(clients: tuple[ClientReading, ...], read: int | None) -> list[str]:
-    """What has to be said of a list of clients. read: where it was cut, after so many."""
-    unknown = Counter(client.kind or "none" for client in clients if client.kind not in CLIENT_TYPES)
-    notes = []
-    if unknown:
-        names = ", ".join(sorted(unknown)[:5])
-        notes.append(f"{sum(unknown.values()):,} clients of types we do not know count as viewers: {names}.")
-    if read is not None:
-        notes.append(f"More than {read:,} clients: the rest is not read, so its viewers are not known.")
-    return notes
-
-
-def _pages(
-    path: str, key: str, take: Callable[[Any, str], None], taken: Callable[[], int], most: int
-) -> Generator[Ask, Reply, bool]:
-    """Read a list page by page, until one is short or more than `most` are taken; returns whether it is whole."""
-    start = 0
-    while True:
-        asked = f"{path}?start={start}&count={PAGE}"
-        page = _list(_envelope((yield Ask(asked)), asked), key, asked)
-        for row in page:
-            take(row, asked)
-        start += PAGE
-        if len(page) < PAGE or taken() > most:
-            return taken() <= most
-
-
-def _less_publishers(
-    streams: tuple[StreamReading, ...], clients: tuple[ClientReading, ...]
-) -> tuple[StreamReading, ...]:
-    """The streams with their viewers as the list of clients tells them: all of them but the publishers."""
-    publishers = Counter(client.url for client in clients if client.publishing)
-    return tuple(replace(stream, viewers=max(0, (stream.clients or 0) - publishers[stream.url])) for stream in streams)
-
-
-def _client(row: Any, urls: Mapping[str, str], path: str) -> ClientReading:
-    """One row of the list; urls: of the streams by their id of the moment."""
-    if not isinstance(row, dict):
-        raise wrong(path, f"a client is {seen(row)}, want an object")
-    name = text(row.get("id"), 80)
-    if not name:
-        raise wrong(path, f"a client's id is {seen(row.get('id'))}, want text")
-    return ClientReading(
-        id=name,
-        url=urls.get(text(row.get("stream"), 80)) or text(row.get("url")),
-        address=text(row.get("ip"), 80),
-        kind=text(row.get("type"), 40),
-        publishing=row.get("publish") is True,
-        sent=counter(row, "send_bytes", path),
-        received=counter(row, "recv_bytes", path),
-        connected=optional_gauge(row, "alive", 1e9),
-    )
-
-
-def _envelope(reply: Reply, path: str) -> dict[str, Any]:
-    answer = json_object(reply.body, path)
-    code = answer.get("code")
-    if isinstance(code, bool) or not isinstance(code, int):
-        raise wrong(path, f"code is {seen(code)}, want 0; is this the API of an SRS server?")
-    if code != 0:
-        raise PollError(Reason.SERVER_ERROR, f"GET {path} gave code {code}, want 0")
-    return answer
 
 
 def _require_ready(data: Mapping[str, Any]) -> None:
@@ -236,13 +153,6 @@ def _uptime(data: Mapping[str, Any], own: Mapping[str, Any], clock: float) -> fl
 def _now(data: Mapping[str, Any]) -> float | None:
     now = optional_gauge(data, "now_ms")
     return None if now is None else now / 1000
-
-
-def _list(answer: Mapping[str, Any], key: str, path: str) -> list[Any]:
-    value = answer.get(key)
-    if not isinstance(value, list):
-        raise wrong(path, f"{key} is {seen(value)}, want a list; is this the API of an SRS server?")
-    return value
 
 
 def _stream(row: Any, role: Role, path: str) -> StreamReading:
