@@ -15,8 +15,8 @@ AUDIT_SECONDS = HOUR
 def since(state: ServerState | None, grown: Increase | None, now: Baseline) -> Baseline | None:
     """The reading that the audit counts from after `now`; None where nothing is counted.
 
-    Σ increases of all samples after it = counters now - its counters. Where a counter fell although its process
-    runs on, nobody knows what it grew, and the audit begins anew.
+    Σ increases of all samples after it = counters now - its counters. Where what a counter grew was left out,
+    because it fell or is not credible, the audit begins anew.
     """
     if not now.counters:
         return None
@@ -25,7 +25,7 @@ def since(state: ServerState | None, grown: Increase | None, now: Baseline) -> B
     if grown.restarted:
         # All that the new process counted is in this poll's sample.
         return replace(now, at=state.at, counters=dict.fromkeys(now.counters, 0)) if grown.counts else now
-    fell = any(value < state.baseline.counters.get(name, 0) for name, value in now.counters.items())
+    left_out = grown.seconds > 0 and not now.counters.keys() <= grown.counts.keys()
     changed = state.audited.counters.keys() != now.counters.keys()
     old = (now.at - state.audited.at).total_seconds() > AUDIT_SECONDS
-    return now if fell or changed or old else state.audited
+    return now if left_out or changed or old else state.audited

@@ -49,6 +49,8 @@ class Increase:
 
 
 NOTHING_NEW = Increase()
+# No server counts so much between two polls (a petabyte): the counter is broken, and counts from here on.
+IMPLAUSIBLE = 10**15
 
 
 def increase(before: Baseline, now: Baseline, uptime: float | None, *, anew: bool = False) -> tuple[Increase, Baseline]:
@@ -76,8 +78,8 @@ def increase(before: Baseline, now: Baseline, uptime: float | None, *, anew: boo
     seconds, estimated = _between(before, now, elapsed)
     former = before.counters
     counts = {name: value - former[name] for name, value in now.counters.items() if name in former}
-    if fell:
-        counts = {name: count for name, count in counts.items() if count >= 0}
+    if fell or (counts and max(counts.values()) > IMPLAUSIBLE):
+        counts = {name: count for name, count in counts.items() if 0 <= count <= IMPLAUSIBLE}
     if former.keys() <= now.counters.keys():
         return Increase(counts, seconds, estimated=estimated), now
     # A counter missing from one answer goes on from where it was last seen.
@@ -101,7 +103,7 @@ def first(now: Baseline, absent_since: datetime | None) -> Increase | None:
     """
     if absent_since is None or now.at <= absent_since:
         return None
-    return Increase(dict(now.counters), (now.at - absent_since).total_seconds(), restarted=True, estimated=True)
+    return Increase(_credible(now.counters), (now.at - absent_since).total_seconds(), restarted=True, estimated=True)
 
 
 def covered_since(previous: datetime | None, at: datetime, interval: float) -> datetime:
@@ -119,7 +121,11 @@ def covered_since(previous: datetime | None, at: datetime, interval: float) -> d
 def _of_new_process(elapsed: float, now: Baseline, uptime: float | None) -> Increase:
     credible = uptime is not None and 0 < uptime <= elapsed + CLOCK_SLACK_SECONDS
     seconds = uptime if credible and uptime is not None else elapsed
-    return Increase(dict(now.counters), seconds, restarted=True, estimated=not credible)
+    return Increase(_credible(now.counters), seconds, restarted=True, estimated=not credible)
+
+
+def _credible(counters: Mapping[str, int]) -> dict[str, int]:
+    return {name: count for name, count in counters.items() if count <= IMPLAUSIBLE}
 
 
 def _between(before: Baseline, now: Baseline, elapsed: float) -> tuple[float, bool]:

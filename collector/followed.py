@@ -40,7 +40,7 @@ def _together(rest: Collection[StreamReading]) -> StreamReading:
         incarnation=OVERFLOW,
         publishing=any(stream.publishing for stream in rest),
         publisher=None,
-        viewers=sum(stream.viewers for stream in rest),
+        viewers=min(sum(stream.viewers for stream in rest), MAX_COUNTER),
         counters=counters,
-        clients=sum(stream.clients or 0 for stream in rest),
+        clients=min(sum(stream.clients or 0 for stream in rest), MAX_COUNTER),
     )

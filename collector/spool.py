@@ -10,21 +10,25 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import re
 import threading
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import orjson
+from pydantic import TypeAdapter
 
-from cdn.model import ClientReading, Poll, Reading, Reason, StreamReading, Timing
+from cdn.model import Poll
 
 log = logging.getLogger(__name__)
 
+_POLL = TypeAdapter(Poll)
+
 SUFFIX = ".polls"
+# A batch's place in the line and how many polls it holds. Other files in the folder are not ours.
+_NAME = re.compile(r"[0-9]{12,18}-[0-9]{1,9}\.polls", re.ASCII)
 
 
 class SpoolTaken(Exception):
@@ -50,7 +54,7 @@ class Spool:
             raise SpoolTaken(f"{folder} is in use by another collector; give this one a COLLECTOR_NAME") from None
         for left in folder.glob("*.part"):
             left.unlink()
-        self._batches = sorted(folder.glob(f"*{SUFFIX}"))
+        self._batches = sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
         self._bytes = sum(path.stat().st_size for path in self._batches)
         self._next = int(self._batches[-1].stem.partition("-")[0]) + 1 if self._batches else 1
         self.dropped = 0
@@ -94,18 +98,25 @@ class Spool:
                     return None
                 path = self._batches[0]
             try:
-                return path, [_poll(orjson.loads(line)) for line in zlib.decompress(path.read_bytes()).splitlines()]
-            except (OSError, ValueError, KeyError, TypeError, zlib.error):
+                return path, [_poll(line) for line in zlib.decompress(path.read_bytes()).splitlines()]
+            except (OSError, ValueError, zlib.error):
                 log.exception("the spooled polls in %s cannot be read and are set aside", path)
-                with suppress(OSError):
-                    path.rename(path.with_suffix(".unreadable"))
-                self.remove(path)
+                self._set_aside(path)
 
     def remove(self, path: Path) -> None:
         """Delete a batch: it is stored. Nothing happens where it was dropped meanwhile."""
         with self._guard:
             if self._batches and self._batches[0] == path:
                 self._forget_oldest()
+
+    def _set_aside(self, path: Path) -> None:
+        """Keep an unreadable batch under another name: it is in the line no more, and takes no room in it."""
+        with self._guard:
+            if self._batches and self._batches[0] == path:
+                self._batches.pop(0)
+            with suppress(OSError):
+                self._bytes -= path.stat().st_size
+                path.rename(path.with_suffix(".unreadable"))
 
     def _forget_oldest(self) -> None:
         path = self._batches.pop(0)
@@ -118,33 +129,9 @@ def _polls_in(path: Path) -> int:
     return int(path.stem.partition("-")[2])
 
 
-def _poll(value: dict[str, Any]) -> Poll:
-    reading = value["reading"]
-    return Poll(
-        server_id=value["server_id"],
-        at=datetime.fromisoformat(value["at"]),
-        interval=value["interval"],
-        timing=Timing(**value["timing"]),
-        reading=None if reading is None else _reading(reading),
-        since=_moment(value["since"]),
-        reason=None if value["reason"] is None else Reason(value["reason"]),
-        detail=value["detail"],
-        url=value["url"],
-        certificate_expires=_moment(value["certificate_expires"]),
-        address=value["address"],
-    )
-
-
-def _tuples(value: dict[str, Any]) -> dict[str, tuple[str, ...]]:
-    return {name: tuple(value[name]) for name in ("notes", "workers")}
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
-
-
-def _reading(value: dict[str, Any]) -> Reading:
-    streams = value["streams"]
-    rows = None if streams is None else tuple(StreamReading(**row) for row in streams)
-    clients = None if value["clients"] is None else tuple(ClientReading(**row) for row in value["clients"])
-    return Reading(**{**value, "streams": rows, "clients": clients, **_tuples(value)})
+def _poll(line: bytes) -> Poll:
+    """The poll in `line`, every value of the type cdn.model says. Raises ValueError."""
+    poll = _POLL.validate_json(line)
+    if any(moment is not None and moment.tzinfo is None for moment in (poll.at, poll.since, poll.certificate_expires)):
+        raise ValueError("a time without its zone")
+    return poll

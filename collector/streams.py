@@ -10,7 +10,7 @@ from typing import Any
 
 from cdn.health import BLIND_AFTER_INTERVALS
 from cdn.model import Poll, Reading, StreamReading
-from cdn.units import HOUR, MINUTE
+from cdn.units import HOUR, MAX_COUNTER, MINUTE
 from collector import publications
 from collector.derive import CLOCK_SLACK_SECONDS, NOTHING_NEW, Baseline, Increase, first, increase
 from collector.followed import OVERFLOW
@@ -159,7 +159,7 @@ def _stream_after(
         pending_since, pending_seconds, pending = before.pending_since, before.pending_seconds, dict(before.pending)
         counts, seconds = before.counts, before.seconds
     for name, count in grown.counts.items():
-        pending[name] = pending.get(name, 0) + count
+        pending[name] = min(pending.get(name, 0) + count, MAX_COUNTER)
     fresh = grown.seconds > 0
     publishers, pulls = _told_apart(known, seen.url, look.listed)
     state = StreamState(

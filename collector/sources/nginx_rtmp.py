@@ -24,6 +24,7 @@ from cdn.units import MAX_COUNTER
 from collector.sources.answers import wrong
 from collector.sources.script import Ask, Reply, Script, Source, Wanted
 from collector.sources.xml_answers import xml_counter, xml_gauge, xml_root, xml_text
+from collector.sources.zones import total
 
 URL = "its url"
 COUNTED = {"egress_bytes": "bytes_out", "ingress_bytes": "bytes_in", "accepted_connections": "naccepted"}
@@ -61,7 +62,7 @@ def read(target: Target, wanted: Wanted) -> Script:
         clock=None,
         # Of one worker that began anew among others nobody knows what it grew: all count from here on then.
         uptime=max(part.uptime for part in parts),
-        counters={name: sum(part.counters[name] for part in parts) for name in COUNTED},
+        counters={name: total((part.counters[name] for part in parts), tag, URL) for name, tag in COUNTED.items()},
         gauges=gauges,
         streams=tuple(streams[: wanted.max_streams]) if listed else None,
         streams_complete=complete,
@@ -196,12 +197,13 @@ def _both(one: StreamReading, other: StreamReading) -> StreamReading:
     """Two streams of one name: of two servers in one configuration, or on two workers."""
     first, second = (one, other) if one.publishing or not other.publishing else (other, one)
     counters = {name: value + second.counters[name] for name, value in first.counters.items()}
-    if max(counters.values()) > MAX_COUNTER:
-        raise wrong(URL, "the bytes of streams of one name add up to more than 2^63 - 1")
+    clients = (first.clients or 0) + (second.clients or 0)
+    if max(clients, *counters.values()) > MAX_COUNTER:
+        raise wrong(URL, "the bytes or clients of streams of one name add up to more than 2^63 - 1")
     return replace(
         first,
         viewers=first.viewers + second.viewers,
-        clients=(first.clients or 0) + (second.clients or 0),
+        clients=clients,
         counters=counters,
     )
 

@@ -63,7 +63,7 @@ def read(target: Target, wanted: Wanted) -> Script:
     if target.role is Role.EDGE:
         gauges["viewers"] = float(sum(stream.viewers for stream in streams))
     return Reading(
-        process=f"{head.get('service')}:{head.get('pid')}",
+        process=_process(head),
         clock=clock,
         uptime=_uptime(data, own, clock),
         counters={
@@ -87,6 +87,12 @@ class _Streams(NamedTuple):
     streams: tuple[StreamReading, ...]
     urls: Mapping[str, str]
     complete: bool
+
+
+def _process(head: Mapping[str, Any]) -> str:
+    """What changes with every process: text or numbers as they are, nothing that could be endless."""
+    told = (head.get("service"), head.get("pid"))
+    return text(":".join(f"{each}" if isinstance(each, str | int) else "None" for each in told), 120)
 
 
 def _streams(role: Role, most: int) -> Generator[Ask, Reply, _Streams]:

@@ -31,8 +31,11 @@ def pages(
     while True:
         asked = f"{path}?start={start}&count={PAGE}"
         page = listed(envelope((yield Ask(asked)), asked), key, asked)
+        before = taken()
         for row in page:
             take(row, asked)
+        if len(page) >= PAGE and taken() == before:
+            return False  # it ignores where to start: asked again it would say the same for ever
         start += PAGE
         if len(page) < PAGE or taken() > most:
             return taken() <= most
