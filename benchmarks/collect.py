@@ -14,6 +14,7 @@ answers. What matters then is whether the polls of the living are still on time.
 from __future__ import annotations
 
 import argparse
+import logging
 import resource
 import subprocess
 import sys
@@ -74,6 +75,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--dead", type=int, default=0, help="servers that die after half of the time")
     asked = parser.parse_args()
+    # A line for every server that dies would bury the figures.
+    logging.disable(logging.WARNING)
     # Addresses of its own, so that a demo may run beside it.
     options = f"--servers {asked.servers} --streams {asked.streams} --kinds srs={asked.servers} --open"
     size = [*options.split(), "--first-address", "127.0.100.1"]
