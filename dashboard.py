@@ -5,6 +5,8 @@ Imported by Streamlit it holds `app`, the server with our routes; drawn as `__ma
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
 from cdn.settings import settings
@@ -12,11 +14,14 @@ from web.brand import logo
 
 # Pages that show what is so now, again and again.
 REFRESHING = ("Overview", "Channels", "Channel", "Server", "System")
+# Pages that change the set-up: neither shown nor drawn for anybody below that role. All others are for every viewer.
+NEEDS = {"Fleet": "admin", "Access": "admin"}
 
 if __name__ == "__main__":
-    from ui import filters, links, theme
+    from ui import filters, links, theme, visitor, who
 
     theme.wear(logo(settings().brand_color))
+    admins: Literal["visible", "hidden"] = "visible" if visitor.may("admin") else "hidden"
     page = st.navigation(
         {
             "": [
@@ -26,7 +31,8 @@ if __name__ == "__main__":
                 st.Page("pages/live/server.py", title="Server", icon=":material/dns:", visibility="hidden"),
             ],
             "Admin": [
-                st.Page("pages/admin/fleet.py", title="Fleet", icon=":material/lan:"),
+                st.Page("pages/admin/fleet.py", title="Fleet", icon=":material/lan:", visibility=admins),
+                st.Page("pages/admin/access.py", title="Access", icon=":material/key:", visibility=admins),
                 st.Page("pages/admin/system.py", title="System", icon=":material/monitor_heart:"),
             ],
         },
@@ -36,21 +42,29 @@ if __name__ == "__main__":
         [
             ("Overview", links.OVERVIEW, "space_dashboard"),
             ("Channels", links.CHANNELS, "live_tv"),
-            ("Fleet", links.FLEET, "lan"),
+            ("Fleet", links.FLEET, "lan") if admins == "visible" else ("System", links.SYSTEM, "monitor_heart"),
         ],
         current=page.title,
     )
-    if page.title in REFRESHING:
-        filters.choose_refresh()
-    page.run()
+    who.sign()
+    if not visitor.may(NEEDS.get(page.title, "viewer")):
+        who.refuse(page.title)
+    else:
+        if page.title in REFRESHING:
+            filters.choose_refresh()
+        page.run()
 else:
-    from starlette.middleware import Middleware
+    import sys
 
-    from web.head import Head
-    from web.routes import routes, script_version
+    from cdn.settings import SettingsError
+    from web.routes import behind_the_gate, routes
+    from web.start import Refused, prepare
 
-    app = st.App(
-        __file__,
-        routes=routes(st.get_option("server.baseUrlPath")),
-        middleware=[Middleware(Head, name=settings().brand_name, script_version=script_version())],
-    )
+    try:
+        prepare(settings(), st.get_option("server.address"))
+    except (Refused, SettingsError) as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(1) from None
+    base = st.get_option("server.baseUrlPath")
+    tls = bool(st.get_option("server.sslCertFile"))
+    app = st.App(__file__, routes=routes(base), middleware=behind_the_gate(base, tls=tls))

@@ -8,7 +8,7 @@ from typing import Any
 from actions import server_form
 from actions.permission import require
 from cdn.model import Actor, Invalid
-from db import fleet
+from db import audit, fleet
 from db.engine import Engine, editing
 
 
@@ -25,6 +25,7 @@ def add_server(engine: Engine, fields: Mapping[str, Any], *, key: str, by: Actor
         server = fleet.add(session, draft, key)
         refuse_unknown(fleet.link(server, draft.origins, fleet.names(session) if draft.origins else {}))
         session.flush()
+        audit.record(session, by, "server.add", server.name, after=fleet.described(server))
         return server.id
 
 

@@ -9,7 +9,7 @@ from actions.add_server import add_server
 from actions.permission import require
 from cdn.errors import Unknown
 from cdn.model import Actor, Role
-from db import pullers
+from db import audit, pullers
 from db.engine import Engine, editing
 from db.frame import records
 
@@ -45,3 +45,4 @@ def dismiss_puller(engine: Engine, address: str, *, now: datetime, by: Actor) ->
     with editing(engine) as session:
         if not pullers.dismiss(session, now, address):
             raise Unknown
+        audit.record(session, by, "puller.dismiss", address)

@@ -11,7 +11,7 @@ from actions.add_server import refuse_unknown
 from actions.permission import require
 from cdn.errors import Changed, Unknown
 from cdn.model import Actor, AuthMethod, Invalid
-from db import fleet
+from db import audit, fleet
 from db.engine import Engine, Session, editing
 from db.models import Server
 
@@ -33,22 +33,30 @@ def change_server(
         if other is not None and other.id != server_id:
             raise Invalid({"name": f"there is a server called {draft.name} already"})
         _refuse_moving_secret(server, draft)
+        before = fleet.described(server)
         fleet.apply(session, server, draft, key)
         refuse_unknown(fleet.link(server, draft.origins, fleet.names(session) if draft.origins else {}))
+        entered = {"credentials": "entered again"} if draft.credentials.secret and not draft.keep_secret else {}
+        audit.record(session, by, "server.change", server.name, before=before, after=fleet.described(server) | entered)
 
 
 def pause_server(engine: Engine, server_id: int, *, paused: bool, by: Actor) -> None:
     """Stop polling a server, or go on. Its history stays. Raises Unknown."""
     require(by, "admin")
     with editing(engine) as session:
-        _current(session, server_id).paused = paused
+        server = _current(session, server_id)
+        if server.paused != paused:
+            server.paused = paused
+            audit.record(session, by, "server.pause" if paused else "server.resume", server.name)
 
 
 def retire_server(engine: Engine, server_id: int, *, by: Actor, now: datetime) -> None:
     """Take a server out of the fleet for good. Its history and name stay; the name may be used again."""
     require(by, "admin")
     with editing(engine) as session:
-        _current(session, server_id).retired_at = now
+        server = _current(session, server_id)
+        server.retired_at = now
+        audit.record(session, by, "server.retire", server.name, before=fleet.described(server))
 
 
 def _refuse_moving_secret(server: Server, draft: fleet.Draft) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from actions import server_form
 from actions.permission import require
 from cdn.model import Actor, Invalid
-from db import fleet
+from db import audit, fleet
 from db.engine import Engine, editing
 from db.fleet import Draft
 from db.models import Server
@@ -46,6 +46,7 @@ def import_servers(engine: Engine, text: str, *, key: str, by: Actor) -> Report:
         if lost:
             raise Invalid(lost)
         kept = {draft.name: _as_stored(existing[draft.name], key) for draft in drafts if draft.name in existing}
+        before = {name: fleet.described(existing[name]) for name in kept}
         for draft in drafts:
             if draft.name not in existing:
                 existing[draft.name] = fleet.add(session, draft, key)
@@ -54,6 +55,13 @@ def import_servers(engine: Engine, text: str, *, key: str, by: Actor) -> Report:
         session.flush()
         for draft in drafts:
             fleet.link(existing[draft.name], draft.origins, existing)
+            server = existing[draft.name]
+            if draft.name not in kept:
+                audit.record(session, by, "server.add", draft.name, after=fleet.described(server))
+            elif kept[draft.name] != _comparable(draft):
+                audit.record(
+                    session, by, "server.change", draft.name, before=before[draft.name], after=fleet.described(server)
+                )
     changed = sum(kept[draft.name] != _comparable(draft) for draft in drafts if draft.name in kept)
     return Report(len(drafts) - len(kept), changed, len(kept) - changed)
 
@@ -61,8 +69,10 @@ def import_servers(engine: Engine, text: str, *, key: str, by: Actor) -> Report:
 def _drafts(text: str) -> list[Draft]:
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise Invalid({"the file": f"it is not TOML: {error}"}) from None
+    except RecursionError:
+        raise Invalid({"the file": "it is nested too deeply"}) from None
     faults = {f"the file: {name}": "want only [[server]] tables" for name in document if name != "server"}
     tables = document.get("server", [])
     if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):

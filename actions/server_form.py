@@ -1,4 +1,7 @@
-"""A server as somebody typed it, made into a Draft, or all its faults at once. Forms, files and REST share it. Pure."""
+"""A server as somebody typed it, made into a Draft, or all its faults at once. Forms, files and REST share it.
+
+Pure, but that POLL_ALLOW and POLL_DENY decide which addresses may be entered.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
+from cdn import networks
 from cdn.model import AuthMethod, Credentials, Invalid, Kind, Role
+from cdn.settings import settings
 from collector.detect import needs_path, usual_path
 from db.fleet import Draft
 
@@ -107,7 +112,16 @@ def address(value: object, kind: Kind | None) -> str:
         raise ValueError("leave user and password out of the address; they have fields of their own")
     if parts.query or parts.fragment:
         raise ValueError("leave out what follows ? or #")
+    _refuse_forbidden(parts.hostname)
     return _without_slash(parts, kind)
+
+
+def _refuse_forbidden(host: str) -> None:
+    """Raise ValueError for an address that would be refused at every poll. A name is known only then."""
+    ip, config = networks.literal(host), settings()
+    why = None if ip is None else networks.refusal(ip, config.poll_allow, config.poll_deny)
+    if why is not None:
+        raise ValueError(f"nothing is sent to {host}: {why}")
 
 
 def place(url: str) -> tuple[str, str, int | None]:
@@ -174,14 +188,18 @@ def _choice(value: object, kinds: type[E]) -> E:
 def _number(value: object, pattern: re.Pattern[str], wanted: str) -> tuple[float, str]:
     if isinstance(value, bool):
         raise ValueError(wanted)
-    if isinstance(value, int | float):
-        if not math.isfinite(value):
-            raise ValueError(wanted)
-        return float(value), ""
-    found = pattern.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
+    try:
+        if isinstance(value, int | float):
+            number, unit = float(value), ""
+        else:
+            found = pattern.fullmatch(value) if isinstance(value, str) else None
+            number, unit = (float(found[1].replace(",", ".")), found[2] or "") if found else (math.nan, "")
+    except OverflowError:
+        number, unit = math.nan, ""
+    # Four hundred digits are infinite, too.
+    if not math.isfinite(number):
         raise ValueError(wanted)
-    return float(found[1].replace(",", ".")), (found[2] or "").lower()
+    return number, unit.lower()
 
 
 def _capacity(value: object) -> int:

@@ -265,10 +265,15 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who does something. Until accounts exist everybody is `local`, an admin."""
+    """Who does something. Until accounts exist everybody is `local`, an admin.
+
+    role: viewer, operator or admin. via: how they came in (local, password, oidc, token). address: from where.
+    """
 
     name: str
     role: str
+    via: str = "local"
+    address: str = ""
 
 
 LOCAL_ADMIN = Actor("local", "admin")

@@ -14,7 +14,9 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from cdn.networks import Network, networks
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -49,9 +51,54 @@ class Settings(BaseSettings):
     secret_key: SecretStr = Field(
         SecretStr(""), description="Fernet key that encrypts the servers' passwords: python -m db new-key."
     )
+    secret_keys_old: SecretStr = Field(
+        SecretStr(""),
+        description="Keys used before, separated by commas: still read with, until python -m db rotate-key was run.",
+    )
     api_token: SecretStr = Field(
         SecretStr(""), description="Bearer token of the REST API. Empty: the API refuses everybody."
     )
+
+    api_rate_per_minute: int = Field(
+        600,
+        ge=0,
+        le=1_000_000,
+        description="Requests a minute of one token or person, or of one address without. 0: as many as they like.",
+    )
+    api_max_body_bytes: int = Field(1_000_000, ge=1_000, le=100_000_000, description="Largest body the API reads.")
+    api_cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Other sites whose pages may read the API, like https://board.example, separated by commas.",
+    )
+
+    admin_user: str = Field(
+        "", max_length=80, description="An admin's account to begin with; it is made at start where there is none."
+    )
+    admin_password: SecretStr = Field(SecretStr(""), description="The password of ADMIN_USER, at least 10 characters.")
+    session_idle_minutes: int = Field(
+        720, ge=1, le=525_600, description="Minutes without a look after which people sign in again."
+    )
+    session_days: Days = Field(7, description="Days after which people sign in again in any case.")
+    public_url: str = Field(
+        "", description="What people type to get here, like https://monitor.example/cdn. Empty: whatever they typed."
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
+        (),
+        description="Networks of the proxies in front, separated by commas: X-Forwarded-For and -Proto are believed.",
+    )
+
+    oidc_issuer: str = Field(
+        "", description="Address of the OpenID provider people sign in with. Empty: names and passwords alone."
+    )
+    oidc_client_id: str = Field("", description="What the provider calls this program.")
+    oidc_client_secret: SecretStr = Field(SecretStr(""), description="The secret the provider gave for it.")
+    oidc_name: str = Field(
+        "your company account", min_length=1, max_length=40, description="What people sign in with, on the button."
+    )
+    oidc_roles_claim: str = Field("groups", description="Where the provider says what somebody may do.")
+    oidc_admins: str = Field("", description="Values of that claim that make an admin, separated by commas.")
+    oidc_operators: str = Field("", description="Values that make an operator.")
+    oidc_viewers: str = Field("", description="Values that make a viewer. Without any of them nobody comes in.")
 
     brand_name: str = Field("CDN monitor", min_length=1, max_length=40, description="Name on every page.")
     brand_color: str = Field("#1d63d8", description="Colour of the logo and of the browser's frame, as #rrggbb.")
@@ -65,6 +112,12 @@ class Settings(BaseSettings):
     )
     connect_timeout: float = Field(3.0, gt=0, le=60, description="Seconds to connect.")
     read_timeout: float = Field(4.0, gt=0, le=60, description="Seconds to wait for the next bytes.")
+    poll_allow: Annotated[tuple[Network, ...], NoDecode] = Field(
+        (), description="Networks servers may be in, like 10.0.0.0/8, separated by commas. Empty: all but POLL_DENY."
+    )
+    poll_deny: Annotated[tuple[Network, ...], NoDecode] = Field(
+        (), description="Networks nothing is ever sent to, even where POLL_ALLOW has them."
+    )
     max_answer_bytes: int = Field(
         8_000_000, ge=10_000, le=500_000_000, description="Largest answer read, after decompression."
     )
@@ -102,26 +155,74 @@ class Settings(BaseSettings):
             raise ValueError("want a colour like #1d63d8")
         return value.lower()
 
+    @field_validator("poll_allow", "poll_deny", "trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        return networks(value) if isinstance(value, str) else value
+
+    @field_validator("api_cors_origins", mode="before")
+    @classmethod
+    def _origins(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        origins = tuple(filter(None, (part.strip().lower() for part in value.split(","))))
+        if not all(_is_web_address(each) and not urlsplit(each).path for each in origins):
+            raise ValueError("want origins like https://board.example, without a path")
+        return origins
+
+    @field_validator("public_url", "oidc_issuer")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        if value and not _is_web_address(value):
+            raise ValueError("want an address like https://monitor.example, without query or password")
+        return value.rstrip("/")
+
     @field_validator("secret_key")
     @classmethod
     def _fernet(cls, value: SecretStr) -> SecretStr:
-        import base64
-        import binascii
-
         text = value.get_secret_value()
-        if text:
-            try:
-                good = len(base64.urlsafe_b64decode(text)) == 32
-            except (binascii.Error, ValueError):
-                good = False
-            if not good:
-                raise ValueError("want 32 bytes in URL-safe base64: python -m db new-key")
+        if text and not _is_fernet(text):
+            raise ValueError("want 32 bytes in URL-safe base64: python -m db new-key")
         return value
+
+    @field_validator("secret_keys_old")
+    @classmethod
+    def _all_fernet(cls, value: SecretStr) -> SecretStr:
+        if not all(map(_is_fernet, _parts(value))):
+            raise ValueError("want keys as of SECRET_KEY, separated by commas")
+        return value
+
+    @property
+    def old_keys(self) -> tuple[str, ...]:
+        """The keys of SECRET_KEYS_OLD."""
+        return _parts(self.secret_keys_old)
 
     @property
     def collector(self) -> str:
         """Name of this collector: as set, else the machine's."""
         return self.collector_name or socket.gethostname()
+
+
+def _parts(value: SecretStr) -> tuple[str, ...]:
+    return tuple(filter(None, map(str.strip, value.get_secret_value().split(","))))
+
+
+def _is_fernet(key: str) -> bool:
+    import base64
+
+    try:
+        return len(base64.urlsafe_b64decode(key)) == 32
+    except ValueError:
+        return False
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.username)
 
 
 def _is_postgresql(url: str) -> bool:

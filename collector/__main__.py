@@ -11,14 +11,14 @@ import threading
 from pathlib import Path
 
 from actions.import_servers import import_servers
-from cdn.errors import NoKey
+from cdn.errors import NoKey, WrongKey
 from cdn.logs import configure
 from cdn.model import LOCAL_ADMIN, Invalid
 from cdn.settings import Settings, SettingsError, settings
 from collector.daemon import Daemon
 from collector.spool import SpoolTaken
 from db import engine as engines
-from db import migrate
+from db import keys, migrate
 from db.engine import Engine
 
 log = logging.getLogger("collector")
@@ -35,7 +35,7 @@ def main() -> int:
         config = settings()
         configure(config.log_format, config.log_level)
         return _import(config, arguments.file) if arguments.command == "import" else _run(config)
-    except (SettingsError, engines.Unavailable, migrate.WrongRevision, NoKey, SpoolTaken) as error:
+    except (SettingsError, engines.Unavailable, migrate.WrongRevision, NoKey, WrongKey, SpoolTaken) as error:
         print(error, file=sys.stderr)
         return 1
 
@@ -44,6 +44,7 @@ def _engine(config: Settings) -> Engine:
     engine = engines.shared()
     engines.wait_until_up(engine, wait=config.database_wait)
     migrate.require_newest(engine)
+    keys.require_readable(engine, config.secret_key.get_secret_value())
     return engine
 
 

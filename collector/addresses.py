@@ -6,13 +6,11 @@ import socket
 import threading
 from dataclasses import dataclass, field
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
-# Clouds answer here with the credentials of the machine that asks.
-METADATA = frozenset({ip_address("100.100.100.200"), ip_address("fd00:ec2::254")})
-BROADCAST = ip_address("255.255.255.255")
-NAT64 = IPv6Network("64:ff9b::/96")
+from cdn import networks
+from cdn.settings import settings
 
 # A look-up cannot be interrupted; those that hang are left behind, but only so many.
 MAX_LOOKUPS = 256
@@ -38,14 +36,14 @@ class NameUnknown(Exception):
 
 
 def connectable(ip: IPv4Address | IPv6Address) -> bool:
-    """Whether we connect to `ip`: not to this host's unspecified address, groups, link-local or metadata addresses."""
-    if isinstance(ip, IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour
-        if ip in NAT64:
-            inner = IPv4Address(int(ip) & 0xFFFF_FFFF)
-        if inner is not None:
-            return connectable(inner)
-    return not (ip.is_unspecified or ip.is_multicast or ip.is_link_local or ip == BROADCAST or ip in METADATA)
+    """Whether this program connects to `ip`: no server of any fetcher may be at another, whoever made it."""
+    return refusal(ip) is None
+
+
+def refusal(ip: IPv4Address | IPv6Address) -> str | None:
+    """Why this program, by its settings, does not connect to `ip`; None where it does."""
+    config = settings()
+    return networks.refusal(ip, config.poll_allow, config.poll_deny)
 
 
 @dataclass(slots=True)

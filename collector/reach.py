@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 from cdn.model import PollError, Reason
-from collector.addresses import Address, NameUnknown
+from collector.addresses import Address, NameUnknown, refusal
 from collector.attempt import Attempt
 from collector.faults import unreached
 
@@ -15,8 +15,9 @@ def reach(attempt: Attempt, host: str, port: int) -> socket.socket:
     failure: PollError | None = None
     for address in _addresses(attempt, host, port):
         if not attempt.terms.allowed(address.ip):
-            refusal = f"was not sent: {address.ip} is not an address we connect to"
-            failure = failure or attempt.fail(Reason.ADDRESS_REFUSED, refusal)
+            why = refusal(address.ip) or "it is not allowed"
+            told = f"was not sent: {address.ip} is not an address we connect to: {why}"
+            failure = failure or attempt.fail(Reason.ADDRESS_REFUSED, told)
             continue
         try:
             sock = reach_one(attempt, address)

@@ -36,7 +36,7 @@ def prepare(target: Target, path: str) -> Prepared:
         if target.unreadable_secret:
             raise PollError(
                 Reason.NO_CREDENTIALS,
-                f"GET {shown} was not sent: its stored password cannot be read with this key; enter it again",
+                f"GET {shown} was not sent: its stored password cannot be read with SECRET_KEY; enter it again",
             )
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise PollError(

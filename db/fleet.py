@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, RowMapping, select, text
 from sqlalchemy.orm import Session, selectinload
@@ -95,6 +95,26 @@ def link(server: Server, origins: Iterable[str], known: Mapping[str, Server]) ->
         server.origins = linked
         flag_modified(server, "name")
     return [name for name in wanted if name not in known]
+
+
+def described(server: Server) -> dict[str, Any]:
+    """What a server is like, as plain values without its secret, for the audit trail."""
+    return {
+        "name": server.name,
+        "kind": server.kind,
+        "url": server.url,
+        "role": server.role,
+        "region": server.region,
+        "provider": server.provider,
+        "capacity_bps": server.capacity_bps,
+        "tags": list(server.tags),
+        "interval_seconds": server.interval_seconds,
+        "verify_tls": server.verify_tls,
+        "auth": server.auth,
+        "auth_user": server.auth_user,
+        "origins": sorted(origin.name for origin in server.origins),
+        "addresses": sorted(str(each.network) for each in server.addresses),
+    }
 
 
 @dataclass(frozen=True, slots=True)

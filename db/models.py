@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     BigInteger,
@@ -20,7 +20,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, CIDR
+from sqlalchemy.dialects.postgresql import ARRAY, CIDR, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 NAMING = {
@@ -128,6 +128,93 @@ class Stream(Base):
     channel_id: Mapped[int] = mapped_column(ForeignKey("channel.id"), index=True)
     url: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class AppUser(Base):
+    """A person who may come in. Disabled, never deleted: the audit trail needs the name."""
+
+    __tablename__ = "app_user"
+    __table_args__ = (
+        CheckConstraint("role in ('viewer', 'operator', 'admin')", name="role"),
+        Index("uq_app_user_name", text("lower(name)"), unique=True),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    name: Mapped[str]
+    role: Mapped[str]
+    # Argon2; null where the person signs in elsewhere.
+    password_hash: Mapped[str | None]
+    must_change: Mapped[bool] = mapped_column(server_default=text("false"))
+    # Issuer and subject of OpenID Connect.
+    oidc_subject: Mapped[str | None] = mapped_column(unique=True)
+    disabled_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    signed_in_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012  (SQLAlchemy declares it on the instance)
+
+
+class WebSession(Base):
+    """One browser that is signed in. Its secret is only in the browser; here is its hash."""
+
+    __tablename__ = "web_session"
+
+    digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("app_user.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    address: Mapped[str] = mapped_column(server_default="")
+    agent: Mapped[str] = mapped_column(server_default="")
+
+
+class ApiToken(Base):
+    """What a program signs in with. `hint` is how the secret begins; of the rest only the hash is here."""
+
+    __tablename__ = "api_token"
+    __table_args__ = (CheckConstraint("scope in ('read', 'operate', 'admin')", name="scope"),)
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    name: Mapped[str]
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    hint: Mapped[str]
+    scope: Mapped[str]
+    # Whose it is: it can do no more than that person, and nothing once the account is disabled. Null: of nobody.
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("app_user.id", ondelete="CASCADE"), index=True)
+    created_by: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class Guess(Base):
+    """Wrong passwords of late, by what is slowed down: an account from an address, an address, an account."""
+
+    __tablename__ = "guess"
+
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    failures: Mapped[int]
+    at: Mapped[datetime]
+    blocked_until: Mapped[datetime | None]
+
+
+class Audit(Base):
+    """Who changed what. `before` and `after` hold no secret."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index("ix_audit_at", "at"),)
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    via: Mapped[str]
+    address: Mapped[str] = mapped_column(server_default="")
+    action: Mapped[str]
+    subject: Mapped[str]
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    after: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
 
 
 class Collector(Base):

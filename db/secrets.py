@@ -1,10 +1,14 @@
-"""Secrets at rest: the servers' passwords and tokens, encrypted with a key that is never in the database."""
+"""Secrets at rest: the servers' passwords and tokens, encrypted with a key that is never in the database.
+
+What is stored is encrypted with SECRET_KEY; what was stored before it changed is read with SECRET_KEYS_OLD.
+"""
 
 from __future__ import annotations
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from cdn.errors import NoKey, WrongKey
+from cdn.settings import settings
 
 
 def new_key() -> str:
@@ -20,10 +24,11 @@ def encrypt(secret: str, key: str) -> bytes:
 
 
 def decrypt(ciphertext: bytes, key: str) -> str:
-    """The secret again. Raises NoKey, or WrongKey where it was encrypted with another key."""
-    if not key:
+    """The secret again. Raises NoKey, or WrongKey where it was encrypted with none of `key` and SECRET_KEYS_OLD."""
+    keys = tuple(filter(None, (key, *settings().old_keys)))
+    if not keys:
         raise NoKey("SECRET_KEY is not set, so the stored password cannot be read")
     try:
-        return Fernet(key).decrypt(ciphertext).decode()
+        return MultiFernet([Fernet(each) for each in keys]).decrypt(ciphertext).decode()
     except InvalidToken:
         raise WrongKey("the stored password was encrypted with another SECRET_KEY") from None

@@ -10,27 +10,20 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text
 
-import web.api
-import web.api.auth
 from cdn.clock import utc_now
 from cdn.model import Role
-from cdn.settings import load
 from collector.writer import Writer
 from db import engine as engines
+from tests.asking import SIGNED_IN, client
 from tests.scene import INTERVAL, Scene
 
-TOKEN = "t0ken-of-the-tests"
-SIGNED_IN = {"Authorization": f"Bearer {TOKEN}"}
 STEPS = 8
 PATHS = ("/channels", "/channels/1", "/publications", "/events")
 
 
 @pytest.fixture
 def api(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> TestClient:
-    config = load(api_token=TOKEN)
-    monkeypatch.setattr(engines, "shared", lambda: engine)
-    monkeypatch.setattr(web.api.auth, "settings", lambda: config)
-    return TestClient(web.api.app, raise_server_exceptions=False)
+    return client(engine, monkeypatch)
 
 
 @pytest.fixture

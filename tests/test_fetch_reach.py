@@ -6,13 +6,12 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from ipaddress import ip_address
 from typing import Any
 
 import pytest
 
 from cdn.model import PollError, Reason
-from collector.fetch import Fetcher, Limits, connectable
+from collector.fetch import Fetcher, Limits
 from tests.hostile import Server, answering, ok
 from tests.polling import LIMITS, SHORT, failure, target
 
@@ -116,29 +115,3 @@ def test_an_address_that_is_not_allowed_gets_no_byte() -> None:
         assert not server.connections
     assert caught.value.reason is Reason.ADDRESS_REFUSED
     assert seen == ["127.0.0.1"]
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "0.0.0.0",
-        "::",
-        "224.0.0.1",
-        "ff02::1",
-        "169.254.169.254",
-        "fe80::1",
-        "::ffff:169.254.169.254",
-        "64:ff9b::169.254.169.254",
-        "2002:a9fe:a9fe::1",
-        "255.255.255.255",
-        "100.100.100.200",
-        "fd00:ec2::254",
-    ],
-)
-def test_addresses_no_server_has_are_not_connectable(address: str) -> None:
-    assert not connectable(ip_address(address))
-
-
-@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "10.0.0.7", "192.168.1.1", "100.64.0.1", "203.0.113.9"])
-def test_addresses_servers_have_are_connectable(address: str) -> None:
-    assert connectable(ip_address(address))

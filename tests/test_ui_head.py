@@ -134,6 +134,13 @@ def test_with_a_base_path_everything_is_below_it() -> None:
     assert below.get("/assets/page.js").status_code == 404
 
 
+def test_below_a_base_path_other_addresses_are_left_to_streamlit() -> None:
+    streamlit = Route("/cdn/{path:path}", lambda _: PlainTextResponse("Streamlit's"))
+    below = TestClient(Starlette(routes=[*routes("cdn"), streamlit]))
+    assert below.get("/cdn/fleet").text == "Streamlit's"
+    assert below.get("/cdn/assets/page.js").text != "Streamlit's"
+
+
 def test_the_logo_and_the_icons_have_the_colour_of_the_brand() -> None:
     assert 'fill="#aa3300"' in logo("#aa3300")
     picture = Image.open(io.BytesIO(icon(192, "#aa3300")))

@@ -10,6 +10,9 @@ OVERVIEW = "./"
 FLEET = "fleet"
 SYSTEM = "system"
 CHANNELS = "channels"
+ACCESS = "access"
+# Served beside the pages, not one of them.
+ACCOUNT = "account"
 
 
 def server(name: str, **query: str) -> str:
@@ -48,3 +51,8 @@ def edit(name: str) -> str:
 def enter(url: str) -> str:
     """Address of the form that adds a server, with its address filled in."""
     return f"{FLEET}?{urlencode({'url': url})}"
+
+
+def person(name: str) -> str:
+    """Address of the form that changes an account."""
+    return f"{ACCESS}?{urlencode({'person': name})}"

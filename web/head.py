@@ -68,7 +68,9 @@ class _Page:
         """Forward `message`, changed or later."""
         if message["type"] == "http.response.start":
             headers = MutableHeaders(raw=message["headers"])
-            plain = headers.get("content-encoding", "identity") == "identity"
+            # A page with a policy of its own is one of ours, without a script.
+            ours = "content-security-policy" in headers
+            plain = headers.get("content-encoding", "identity") == "identity" and not ours
             if plain and headers.get("content-type", "").startswith("text/html"):
                 self.start = message
                 return

@@ -7,13 +7,22 @@ import hashlib
 from functools import lru_cache
 from importlib.resources import files
 
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from cdn.settings import settings
-from web.api import app as api
+from web import metrics, oidc
+from web.api import mounted
 from web.brand import ASSETS, ICON_SIZES, icon, logo, manifest
+from web.gate import Gate
+from web.head import Head
+from web.headers import Guarded, inline_scripts
+from web.plain import font
+from web.proxies import Proxies
+from web.signin import Door
+from web.visitors import shared
 
 _YEAR = "public, max-age=31536000, immutable"
 _HOUR = "public, max-age=3600"
@@ -69,15 +78,52 @@ def _send_manifest(_: Request) -> Response:
     )
 
 
+def _send_style(_: Request) -> Response:
+    return Response((ASSETS / "sign-in.css").read_bytes(), media_type="text/css", headers={"cache-control": _HOUR})
+
+
+def _send_font(_: Request) -> Response:
+    found = font()
+    return Response(found, 200 if found else 404, media_type="font/woff2", headers={"cache-control": _HOUR})
+
+
+def behind_the_gate(base_path: str = "", *, tls: bool = False) -> list[Middleware]:
+    """What every request passes, the outermost first. tls: the server itself speaks TLS."""
+    config, base = settings(), base_path.strip("/")
+    return [
+        Middleware(Proxies, trusted=config.trusted_proxies, tls=tls),
+        Middleware(Guarded, inline=inline_scripts()),
+        Middleware(Gate, visitors=shared(), base=f"/{base}" if base else "", public_url=config.public_url),
+        Middleware(Head, name=config.brand_name, script_version=script_version()),
+    ]
+
+
 def routes(base_path: str = "") -> list[BaseRoute]:
-    """All routes. Streamlit does not put its base path before them, so they are mounted below it here."""
-    offered: list[BaseRoute] = [
+    """All routes. Streamlit does not put its base path before them, so it is put before each here.
+
+    Not by one mount for all: that would answer for all of Streamlit's own addresses, too, that nothing is there.
+    """
+    base = base_path.strip("/")
+    before = f"/{base}" if base else ""
+    door = Door(before)
+    offered: list[Route | Mount] = [
+        *door.routes(),
+        *oidc.routes(door),
         Route("/manifest.webmanifest", _send_manifest),
         Route("/assets/page.js", _send_script),
         Route("/assets/plotly.min.js", _send_chart_library),
         Route("/assets/logo.svg", _send_logo),
         Route("/assets/icon-{size:int}.png", _send_icon),
-        Mount("/api/v1", app=api),
+        Route("/assets/sign-in.css", _send_style),
+        Route("/assets/sign-in.woff2", _send_font),
+        Route("/metrics", metrics.send),
+        mounted("/api/v1"),
     ]
-    base = base_path.strip("/")
-    return [Mount(f"/{base}", routes=offered)] if base else offered
+    return [_below(before, route) for route in offered]
+
+
+def _below(before: str, route: Route | Mount) -> BaseRoute:
+    """The same route below a base path."""
+    if isinstance(route, Mount):
+        return mounted(before + route.path)
+    return Route(before + route.path, route.endpoint, methods=sorted(route.methods or ("GET",)))

@@ -9,13 +9,14 @@ import streamlit as st
 
 from actions.list_clients import LISTS_CLIENTS, list_clients
 from cdn.clock import utc_now
-from cdn.errors import Unavailable, Unknown
-from cdn.model import LOCAL_ADMIN, REASON_WORDS, Kind, PollError
+from cdn.errors import Forbidden, Unavailable, Unknown
+from cdn.model import REASON_WORDS, Kind, PollError
 from cdn.settings import settings
 from ui import connected, frames, numbers, tables, verdict
 from ui.cards import card, card_head
 from ui.html import fill
 from ui.notices import empty, notice, paragraphs
+from ui.visitor import actor, may
 
 # What was answered, in this session alone and until the next question: {"of", "at", "answer" or "refused"}.
 _ASKED = "clients-asked"
@@ -49,7 +50,10 @@ def clients_card(row: Any, zone: tzinfo) -> None:
             _draw(row, asked["answer"])
         with st.container(horizontal=True, key="clients-buttons", gap="small"):
             words = "Ask again" if asked else "Ask who is connected"
-            st.button(words, icon=":material/group:", key=button)
+            if may("operator"):
+                st.button(words, icon=":material/group:", key=button)
+            else:
+                st.html(fill('<p class="note">Operators may ask.</p>'))
             if asked:
                 st.button("Put away", icon=":material/close:", key=f"clients-close-{row.id}", on_click=_forget)
 
@@ -57,9 +61,11 @@ def clients_card(row: Any, zone: tzinfo) -> None:
 def _ask(server_id: int) -> None:
     asked: dict[str, Any] = {"of": server_id, "at": utc_now()}
     try:
-        asked["answer"] = list_clients(frames.engine(), server_id, settings=settings(), by=LOCAL_ADMIN)
+        asked["answer"] = list_clients(frames.engine(), server_id, settings=settings(), by=actor())
     except PollError as error:
         asked["refused"] = (f"It does not tell: {REASON_WORDS[error.reason]}", error.detail)
+    except Forbidden as error:
+        asked["refused"] = ("You may not ask", f"{error}.")
     except Unknown:
         asked["refused"] = ("This server cannot be asked", "It was retired, or its kind lists no clients.")
     except Unavailable as error:

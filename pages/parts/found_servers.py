@@ -10,13 +10,14 @@ import streamlit as st
 from actions.adopt_puller import adopt_puller, dismiss_puller
 from cdn.clock import utc_now
 from cdn.errors import NoKey, Unavailable, Unknown
-from cdn.model import LOCAL_ADMIN, Invalid
+from cdn.model import Invalid
 from cdn.settings import settings
 from pages.parts import told
 from ui import fleet, frames, links, numbers
 from ui.cards import card
 from ui.html import fill
 from ui.notices import notice
+from ui.visitor import actor
 
 ROWS = 8
 # Why the last press did nothing: (title, text), told once.
@@ -71,7 +72,7 @@ def _add(address: str) -> None:
             address,
             now=utc_now(),
             key=settings().secret_key.get_secret_value(),
-            by=LOCAL_ADMIN,
+            by=actor(),
         )
     except Unknown:
         _refuse(f"{address} was not added", "It does not pull any more, or is monitored already.")
@@ -85,7 +86,7 @@ def _add(address: str) -> None:
 
 def _dismiss(address: str) -> None:
     try:
-        dismiss_puller(frames.engine(), address, now=utc_now(), by=LOCAL_ADMIN)
+        dismiss_puller(frames.engine(), address, now=utc_now(), by=actor())
     except Unknown:
         _refuse("Nothing was noted", f"{address} does not pull any more.")
     except Unavailable as error:

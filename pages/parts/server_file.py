@@ -6,13 +6,14 @@ import streamlit as st
 
 from actions.import_servers import import_servers
 from cdn.errors import NoKey, Unavailable
-from cdn.model import LOCAL_ADMIN, Invalid
+from cdn.model import Invalid
 from cdn.settings import settings
 from pages.parts import told
 from ui import frames
 from ui.form import found
 from ui.html import fill
 from ui.notices import notice
+from ui.visitor import actor
 
 
 def server_file() -> None:
@@ -26,7 +27,7 @@ def server_file() -> None:
             frames.engine(),
             given.getvalue().decode("utf-8", "replace"),
             key=settings().secret_key.get_secret_value(),
-            by=LOCAL_ADMIN,
+            by=actor(),
         )
     except Invalid as error:
         st.html(notice("bad", "error", "Nothing was imported", found(error.faults.items())))

@@ -14,7 +14,7 @@ from actions.change_server import change_server, pause_server, retire_server
 from actions.try_connection import FIND_OUT, try_connection
 from cdn.clock import utc_now
 from cdn.errors import Changed, NoKey, Unavailable, Unknown
-from cdn.model import LOCAL_ADMIN, REASON_WORDS, Invalid, PollError
+from cdn.model import REASON_WORDS, Invalid, PollError
 from cdn.settings import settings
 from pages.parts import told
 from pages.parts.fields import Fields
@@ -24,6 +24,7 @@ from ui.cards import card
 from ui.form import found
 from ui.html import fill
 from ui.notices import notice
+from ui.visitor import actor
 
 # What a server can report, in few words: (word, one metric that stands for it).
 REPORTS = (
@@ -111,9 +112,7 @@ class ServerForm:
         server_id = self._stored.id if self._stored else None
         try:
             with st.spinner("Asking the server…"):
-                answer = try_connection(
-                    frames.engine(), fields, settings=settings(), by=LOCAL_ADMIN, server_id=server_id
-                )
+                answer = try_connection(frames.engine(), fields, settings=settings(), by=actor(), server_id=server_id)
         except Invalid as error:
             self._memory["faults"] = error.faults
         except PollError as error:
@@ -155,9 +154,9 @@ class ServerForm:
         key, stored = settings().secret_key.get_secret_value(), self._stored
         try:
             if stored:
-                change_server(frames.engine(), stored.id, stored.version, fields, key=key, by=LOCAL_ADMIN)
+                change_server(frames.engine(), stored.id, stored.version, fields, key=key, by=actor())
             else:
-                add_server(frames.engine(), fields, key=key, by=LOCAL_ADMIN)
+                add_server(frames.engine(), fields, key=key, by=actor())
         except Invalid as error:
             self._memory["faults"] = error.faults
             st.rerun()
@@ -173,7 +172,7 @@ class ServerForm:
         symbol = ":material/play_arrow:" if stored.paused else ":material/pause:"
         if st.button(words, icon=symbol, key=self._ask.name("pause")):
             try:
-                pause_server(frames.engine(), stored.id, paused=not stored.paused, by=LOCAL_ADMIN)
+                pause_server(frames.engine(), stored.id, paused=not stored.paused, by=actor())
             except (Changed, Unknown, Unavailable) as error:
                 self._refuse(*_words(error))
             told.done(f"{name} is {'asked again' if stored.paused else 'paused'}")
@@ -182,7 +181,7 @@ class ServerForm:
 
     def _retire(self, stored: frames.Stored) -> Never:
         try:
-            retire_server(frames.engine(), stored.id, by=LOCAL_ADMIN, now=utc_now())
+            retire_server(frames.engine(), stored.id, by=actor(), now=utc_now())
         except (Changed, Unknown, Unavailable) as error:
             self._refuse(*_words(error))
         told.done(f"{stored.draft.name} is retired")

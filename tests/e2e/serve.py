@@ -8,6 +8,7 @@ from pathlib import Path
 import uvicorn
 from sqlalchemy import Engine
 
+import db.access
 import db.fleet
 from cdn.clock import utc_now
 from cdn.model import Kind, Role
@@ -25,6 +26,7 @@ def main(port: int, file: Path) -> None:
 
     fake_live.install(state)
     db.fleet.stored = stored
+    db.access.is_open = lambda engine: True
     from dashboard import app
 
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")

@@ -1,103 +1,81 @@
-"""The REST API, mounted at /api/v1: what programs read of the fleet. `app` is the whole of it."""
+"""The REST API, mounted at /api/v1: what programs read of the fleet and do with it. `app` is the whole of it."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import re
+from functools import partial
 
-from fastapi import Depends, FastAPI, Query
+from fastapi import FastAPI
+from starlette.routing import Mount
 
 from cdn import VERSION
-from cdn.clock import utc_now
-from cdn.health import State
-from cdn.model import Role
-from cdn.settings import settings
-from db import engine as engines
-from db import live, migrate
-from db.frame import records
-from web.api import channels
-from web.api.auth import actor
-from web.api.problem import RESPONSES, Problem, install
-from web.api.shapes import Figures, Freshness, Health, Server, ServerCore, Stream, Summary
+from web.api import (
+    alive,
+    auth,
+    channels,
+    docs,
+    examples,
+    fleet,
+    history,
+    looks,
+    problem,
+    pullers,
+    setup,
+    tokens,
+    trail,
+    users,
+)
+from web.api.limits import RateHeaders
+from web.api.wire import Bounded, Conditional, OtherSites
+
+DESCRIPTION = """What the CDN monitor knows of the fleet, and what may be changed. Times are UTC, rates bit/s, ratios
+0..1; null is "not known", never 0.
+
+**Signing in.** Send `Authorization: Bearer <token>`. A token has a scope: *read*, *operate* or *admin*, and each holds
+those before it. Tokens are made in admin/access, by `POST /tokens`, or set as API_TOKEN.
+
+**Errors** are problem+json (RFC 9457): `title` and `detail` say what to do, `faults` names each wrong field.
+
+**Long lists** come in pages: the header `Link` names the next one, relative to the address asked.
+
+**Reading again**: send the `ETag` of an answer as `If-None-Match`, and 304 says that nothing changed.
+
+**Changing**: send the ETag of what you read as `If-Match`; 412 says that somebody else was faster.
+
+**Limits**: the headers `RateLimit` and `RateLimit-Policy` say what is left; 429 comes with `Retry-After`."""
 
 app = FastAPI(
     title="CDN monitor",
     version=VERSION,
-    description="What the CDN monitor knows of the fleet. Times are UTC, rates bit/s, ratios 0..1.",
+    description=DESCRIPTION,
     docs_url=None,
     redoc_url=None,
+    redirect_slashes=False,
+    openapi_tags=[
+        {"name": "fleet", "description": "What is so now."},
+        {"name": "one server", "description": "One server looked into."},
+        {"name": "channels", "description": "Channels, publications, events."},
+        {"name": "history", "description": "Any metric over time."},
+        {"name": "set-up", "description": "Servers: add, change, pause, retire, try."},
+        {"name": "pullers", "description": "Servers that nobody entered yet."},
+        {"name": "access", "description": "Accounts, tokens, and who changed what."},
+        {"name": "self", "description": "The program itself. No token needed."},
+    ],
 )
-install(app)
-app.include_router(channels.router)
-_PROTECTED: dict[str, Any] = {"dependencies": [Depends(actor)], "responses": RESPONSES}
+problem.install(app)
+app.openapi = partial(docs.describe, app)  # type: ignore[method-assign]
+for part in (fleet, setup, looks, channels, history, pullers, tokens, users, trail, alive, docs, examples):
+    # Flat, so that every route of a path is known where its methods are told (405).
+    app.router.routes.extend(part.router.routes)
+# The last one is the outermost.
+app.add_middleware(Conditional)
+app.add_middleware(RateHeaders)
+app.add_middleware(Bounded, settings=auth.chosen)
+app.add_middleware(OtherSites, settings=auth.chosen)
 
 
-@app.get("/summary", tags=["fleet"], **_PROTECTED)
-def summary() -> Summary:
-    """The fleet in a few figures, now and an hour ago."""
-    engine, now, interval = engines.shared(), utc_now(), settings().poll_interval
-    figures = live.summary(engine, now, interval)
-    current, before = records(figures)
-    fresh = records(live.freshness(engine, now, interval))[0]
-    states = live.fleet(engine, now, interval)["state"].value_counts()
-    return Summary(
-        at=now,
-        now=Figures(**current),
-        hour_ago=Figures(**before),
-        edges_without_traffic=int(current["edges_without_traffic"] or 0),
-        origins_not_told=int(current["origins_not_told"] or 0),
-        states={State(str(name)): int(count) for name, count in states.items()},
-        freshness=Freshness(**fresh),
-    )
-
-
-@app.get("/servers", response_model=list[Server], tags=["fleet"], **_PROTECTED)
-def servers(
-    state: State | None = None,
-    role: Role | None = None,
-    region: Annotated[str | None, Query(max_length=80)] = None,
-) -> list[ServerCore]:
-    """All servers that are not retired, by name, with their state and newest figures."""
-    found = live.fleet(engines.shared(), utc_now(), settings().poll_interval)
-    for column, wanted in (("state", state), ("role", role), ("region", region)):
-        if wanted is not None:
-            found = found[found[column] == str(wanted)]
-    return [Server(**row) for row in records(found)]
-
-
-@app.get("/servers/{server_id}", response_model=Server, tags=["fleet"], **_PROTECTED)
-def server(server_id: int) -> ServerCore:
-    """One server."""
-    found = live.fleet(engines.shared(), utc_now(), settings().poll_interval)
-    for row in records(found[found["id"] == server_id]):
-        return Server(**row)
-    raise Problem(404, "There is no such server", f"No server has the id {server_id}; GET /servers lists them.")
-
-
-@app.get("/streams", tags=["fleet"], **_PROTECTED)
-def streams(
-    server_id: int | None = None,
-    on_air: Annotated[bool | None, Query(description="Only those on air, or only those not.")] = None,
-) -> list[Stream]:
-    """All streams that servers list now, by server and url."""
-    found = live.streams(engines.shared())
-    if server_id is not None:
-        found = found[found["server_id"] == server_id]
-    if on_air is not None:
-        found = found[found["publishing"] == on_air]
-    return [Stream(**row) for row in records(found)]
-
-
-@app.get("/healthz", tags=["self"])
-def healthz() -> Health:
-    """Whether the program lives."""
-    return Health(status="ok")
-
-
-@app.get("/readyz", tags=["self"], responses={503: RESPONSES[503]})
-def readyz() -> Health:
-    """Whether the program can answer: its database is there and has the right schema."""
-    try:
-        migrate.require_newest(engines.shared())
-    except migrate.WrongRevision as error:
-        raise Problem(503, "The database has another schema", str(error)) from None
-    return Health(status="ready")
+def mounted(path: str) -> Mount:
+    """The API below `path`, whatever follows: Starlette alone passes paths with line breaks by, to the pages."""
+    mount = Mount(path, app=app)
+    mount.path_regex = re.compile(mount.path_regex.pattern, re.DOTALL)
+    return mount

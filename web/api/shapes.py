@@ -65,6 +65,7 @@ class ServerCore(BaseModel):
     capacity_bps: float | None
     interval: float = Field(description="Seconds between polls.")
     paused: bool
+    version: int = Field(description="Counts its changes.")
     state: State
     state_since: datetime | None
     at: datetime | None = Field(description="The newest poll.")
@@ -73,7 +74,7 @@ class ServerCore(BaseModel):
     detail: str | None
     software: str | None
     notes: list[str] | None = Field(description="What the newest good answer left out or says of itself.")
-    certificate_expires: datetime | None = Field(description="When its TLS certificate ends, where it was verified.")
+    certificate_expires: datetime | None = Field(description="When its TLS certificate ends.")
     clock_difference: float | None = Field(description="Seconds its clock is ahead of ours.")
     connect_seconds: float | None
     first_byte_seconds: float | None
@@ -89,6 +90,7 @@ class Stream(BaseModel):
 
     server_id: int
     server: str
+    channel_id: int
     url: str
     vhost: str
     app: str

@@ -1,5 +1,5 @@
-// The one script of every page: soft links, ticking ages, no refresh in a hidden tab, and roles that
-// Streamlit's phone menu lacks. It runs before Streamlit loads, because it wraps its timers.
+// The one script of every page: soft links, ticking ages, no refresh in a hidden tab, the way out, and roles that
+// Streamlit's phone menu lacks. It runs before Streamlit loads, because it wraps its timers and connections.
 (() => {
   // A hidden tab asks nothing; when it is seen again, what was left out happens at once.
   const LONG = 2000;
@@ -25,10 +25,36 @@
     }
   });
 
+  // Who is signed out, or may do something else now, has the connection closed with this code. The server then
+  // answers with the page to sign in, or with the page as it is for that role.
+  const CLOSED = 4401;
+  const PlainSocket = window.WebSocket;
+  window.WebSocket = class extends PlainSocket {
+    constructor(...asked) {
+      super(...asked);
+      this.addEventListener("close", (event) => {
+        if (event.code === CLOSED) location.reload();
+      });
+    }
+  };
+  const signOut = async () => {
+    try {
+      await fetch(new URL("sign-out", document.baseURI), { method: "POST", headers: { "x-cdn-page": "1" } });
+    } finally {
+      location.assign(new URL("sign-in?out=1", document.baseURI));
+    }
+  };
+
   // Links inside the program change the page without a reload, and Back returns with its filters.
   addEventListener("click", (event) => {
     const link = event.target.closest?.(".stHtml a[href]");
     if (!link || event.defaultPrevented || event.button) return;
+    if ("signOut" in link.dataset) {
+      event.preventDefault();
+      signOut();
+      return;
+    }
+    if ("leave" in link.dataset) return;
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     const to = new URL(link.getAttribute("href"), document.baseURI);
     if (to.origin !== location.origin) return;
