@@ -22,7 +22,6 @@ from schemathesis.specs.openapi.checks import (
 )
 from sqlalchemy import Engine
 from starlette.applications import Starlette
-from starlette.routing import Mount
 
 import web.api
 import web.api.auth
@@ -83,7 +82,7 @@ def app(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Starlette:
         server_id = add_server(engine, fields(number, name), key="", by=LOCAL_ADMIN)
         if number < 4:
             watched(server_id, engine)
-    return Starlette(routes=[Mount("/api/v1", web.api.app)])
+    return Starlette(routes=[web.api.mounted("/api/v1")])
 
 
 @pytest.mark.timeout(240)
