@@ -22,10 +22,11 @@ def since(state: ServerState | None, grown: Increase | None, now: Baseline) -> B
         return None
     if state is None or state.baseline is None or state.audited is None or grown is None:
         return now
+    left_out = not now.counters.keys() <= grown.counts.keys()
     if grown.restarted:
         # All that the new process counted is in this poll's sample.
-        return replace(now, at=state.at, counters=dict.fromkeys(now.counters, 0)) if grown.counts else now
-    left_out = grown.seconds > 0 and not now.counters.keys() <= grown.counts.keys()
+        return now if left_out else replace(now, at=state.at, counters=dict.fromkeys(now.counters, 0))
+    left_out = left_out and grown.seconds > 0
     changed = state.audited.counters.keys() != now.counters.keys()
     old = (now.at - state.audited.at).total_seconds() > AUDIT_SECONDS
     return now if left_out or changed or old else state.audited

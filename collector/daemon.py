@@ -219,18 +219,20 @@ class Daemon:
         if target is None:
             return
         late = self._lateness(target)
+        wanted = self._wanted(target)
         done = poll(
             target,
             self._fetcher,
             self._sources,
             now=self._now,
             since=self._polled.get(server_id),
-            wanted=self._wanted(target),
+            wanted=wanted,
         )
         if self._stopping.is_set():
             return  # we ended it ourselves: that says nothing of the server
         if done.reading is not None:
-            if done.reading.clients is not None:
+            if wanted.clients:
+                # Also where it did not list them: what fails is not asked for at every poll.
                 self._listed[server_id] = done.at
             self._note_workers(target, done.reading.workers, done.at)
         self._polled[server_id] = done.at
