@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from cdn.errors import Forbidden
 from cdn.model import Actor
-
-RANK = {"viewer": 0, "operator": 1, "admin": 2}
+from cdn.roles import RANK
 
 
 def require(by: Actor, role: str) -> None:

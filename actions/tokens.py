@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from actions.permission import RANK, require
+from actions.permission import require
 from cdn.errors import Forbidden, Unknown
 from cdn.model import Actor, Invalid
+from cdn.roles import RANK, SCOPES
 from db import access, audit
 from db.engine import Engine, editing
 from db.models import ApiToken
 
-SCOPES = {"read": "viewer", "operate": "operator", "admin": "admin"}
 LONGEST_NAME = 80
 
 

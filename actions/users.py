@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from actions import passwords
-from actions.permission import RANK, require
+from actions.permission import require
 from actions.sign_in import FIRST_WAIT, FORGET, FREE_PAIR, LONGEST_PAIR_WAIT, MustWait
 from cdn.errors import Changed, Unknown
 from cdn.model import Actor, Invalid
+from cdn.roles import RANK
 from db import access, audit, guesses
 from db.engine import Engine, Session, editing
 from db.guesses import Limit

@@ -16,6 +16,7 @@ import pandas as pd
 from sqlalchemy import Connection, Engine, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
+from cdn.roles import RANK, SCOPES
 from db.engine import reading
 from db.frame import frame
 from db.models import ApiToken, AppUser, WebSession
@@ -164,8 +165,6 @@ def sessions(engine: Engine, user_id: int, now: datetime, idle: timedelta) -> pd
         return frame(connection, _SESSIONS, asked, times=("created_at", "seen_at", "expires_at"))
 
 
-_SCOPE_ROLE = {"read": "viewer", "operate": "operator", "admin": "admin"}
-_RANK = ("viewer", "operator", "admin")
 _TOKEN = text(
     "SELECT api_token.id, api_token.name, api_token.scope, api_token.user_id, api_token.last_used_at,"
     " app_user.role AS user_role FROM api_token LEFT JOIN app_user ON app_user.id = api_token.user_id"
@@ -183,9 +182,9 @@ def bearer(engine: Engine, secret: str, now: datetime) -> Visitor | None:
             return None
         if row.last_used_at is None or now - row.last_used_at > TOUCH:
             connection.execute(update(ApiToken).where(ApiToken.id == row.id).values(last_used_at=now))
-    role = _SCOPE_ROLE[row.scope]
+    role = SCOPES[row.scope]
     if row.user_role is not None:
-        role = min(role, row.user_role, key=_RANK.index)
+        role = min(role, row.user_role, key=RANK.__getitem__)
     return Visitor(row.user_id, f"token {row.name}", role, "token")
 
 

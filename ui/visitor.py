@@ -7,8 +7,8 @@ from urllib.parse import unquote
 import streamlit as st
 
 from cdn.model import LOCAL_ADMIN, Actor
+from cdn.roles import RANK
 
-RANK = {"viewer": 0, "operator": 1, "admin": 2}
 # Keys of st.user, as server.trustedUserHeaders names them.
 NAME, ROLE, VIA, ADDRESS, ID = "cdn_name", "cdn_role", "cdn_via", "cdn_address", "cdn_id"
 

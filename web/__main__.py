@@ -12,6 +12,7 @@ from actions import tokens, users
 from cdn.clock import utc_now
 from cdn.errors import Changed, Forbidden, Unknown
 from cdn.model import Actor, Invalid
+from cdn.roles import SCOPES
 from cdn.settings import SettingsError, settings
 from db import access, migrate
 from db import engine as engines
@@ -60,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     token = nouns.add_parser("token", help="tokens of programs").add_subparsers(required=True, metavar="COMMAND")
     make = token.add_parser("add", help="make a token and print it, once")
     make.add_argument("name")
-    make.add_argument("--scope", choices=tuple(tokens.SCOPES), default="read")
+    make.add_argument("--scope", choices=tuple(SCOPES), default="read")
     make.add_argument("--days", type=int, metavar="N", help="how long it works; without it for ever")
     make.set_defaults(run=add_token)
     return parser
