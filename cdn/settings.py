@@ -132,6 +132,14 @@ class Settings(BaseSettings):
     retain_samples_days: Days = Field(14, description="Days every poll is kept.")
     retain_stream_samples_days: Days = Field(3, description="Days the minutes of streams are kept.")
     retain_minutes_days: Days = Field(8, description="Days the minutes of servers are kept.")
+    retain_five_minutes_days: Days = Field(
+        400, description="Days the five minutes of servers are kept: bills need them."
+    )
+    retain_stream_five_minutes_days: Days = Field(
+        62, description="Days the five minutes of streams and channels are kept."
+    )
+    retain_hours_days: Days = Field(1_826, description="Days the hours of servers and channels are kept.")
+    retain_stream_hours_days: Days = Field(400, description="Days the hours of streams are kept.")
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much the programs tell.")
     log_format: Literal["text", "json"] = Field("text", description="Log lines for people (text) or machines (json).")

@@ -13,8 +13,9 @@ from typing import NamedTuple
 from cdn.settings import Settings
 from cdn.units import HOUR, MINUTE
 from collector.discovery import discover
-from db import partitions, samples
+from db import partitions, rollup, samples
 from db.engine import Engine, reading
+from db.retention import kept_days
 
 
 class Job(NamedTuple):
@@ -27,15 +28,7 @@ class Job(NamedTuple):
 
 def keep_partitions(engine: Engine, now: datetime, settings: Settings) -> str | None:
     """Make the partitions of the next days and drop those that are no longer kept."""
-    report = partitions.maintain(
-        engine,
-        now,
-        {
-            "sample": settings.retain_samples_days,
-            "stream_sample": settings.retain_stream_samples_days,
-            "traffic_1m": settings.retain_minutes_days,
-        },
-    )
+    report = partitions.maintain(engine, now, kept_days(settings))
     parts = {"made": report.made, "dropped": report.dropped, "could not drop yet": report.postponed}
     told = [f"{verb} {_few(names)}" for verb, names in parts.items() if names]
     return f"partitions: {'; '.join(told)}" if told else None
@@ -43,6 +36,12 @@ def keep_partitions(engine: Engine, now: datetime, settings: Settings) -> str | 
 
 def _few(names: Sequence[str]) -> str:
     return ", ".join(names) if len(names) <= 3 else f"{len(names)} ({names[0]} to {names[-1]})"
+
+
+def roll_up(engine: Engine, now: datetime, settings: Settings) -> str | None:
+    """Roll up the five minutes and hours that are over."""
+    rollup.roll_up(engine, now)
+    return None
 
 
 def forget_gone_streams(engine: Engine, now: datetime, settings: Settings) -> str | None:
@@ -54,6 +53,7 @@ def forget_gone_streams(engine: Engine, now: datetime, settings: Settings) -> st
 
 JOBS: tuple[Job, ...] = (
     Job("partitions", HOUR, keep_partitions),
+    Job("roll-ups", MINUTE, roll_up),
     Job("gone streams", HOUR, forget_gone_streams),
     Job("discovery", MINUTE, discover),
 )

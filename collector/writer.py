@@ -22,7 +22,7 @@ from collector.own import Own, known
 from collector.pulls import Stranger
 from collector.state import ServerState
 from collector.stored import load_states, status_row, stream_row
-from db import fleet, partitions, samples
+from db import fleet, partitions, rollup, samples
 from db.engine import Connection, Engine, Rejected, reachable
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class Writer:
                 with self._engine.begin() as connection:
                     changed = self._write_in(connection, batch)
             except _MissingDays as missing:
-                for table in partitions.TABLES:
+                for table in partitions.POLLED:
                     partitions.ensure(self._engine, table, missing.days)
                 self._days |= missing.days
                 with self._engine.begin() as connection:
@@ -148,6 +148,7 @@ class Writer:
             pullers=[pullers[key] for key in sorted(pullers)],
         )
         samples.link(connection, links - own.links)
+        rollup.note(connection, _touched(rows, stream_samples))
         return {server_id: states[server_id] for server_id in newest}
 
     def _own_servers(self, connection: Connection, now: datetime, batch: Sequence[Poll]) -> Own:
@@ -236,6 +237,19 @@ def _by_server(batch: Sequence[Poll]) -> list[list[Poll]]:
     for poll in batch:
         groups.setdefault(poll.server_id, []).append(poll)
     return list(groups.values())
+
+
+def _touched(rows: Sequence[Row], stream_samples: Sequence[Row]) -> set[tuple[int, datetime]]:
+    """The five minutes of each server that rows of `sample` and `stream_sample` tell of."""
+    touched: set[tuple[int, datetime]] = set()
+    for server_id, at, since, counted, *_ in rows:
+        start = min(since, at - timedelta(seconds=counted)) if counted else since
+        touched.update((server_id, bucket) for bucket in rollup.buckets(start, at))
+    # A server's streams mostly have the same times.
+    spans = {(row[0], row[3], row[1]) for row in stream_samples}
+    for server_id, since, at in spans:
+        touched.update((server_id, bucket) for bucket in rollup.buckets(since, at))
+    return touched
 
 
 def _traffic_rows(traffic: Traffic) -> list[Row]:

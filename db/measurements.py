@@ -63,7 +63,7 @@ sample = Table(
 
 # The newest poll of a server, and the raw counters that the next increase is counted from: `counters`, true
 # at `counted_at`; those before them in `previous`. Since `audited` the increases of all samples add up to what the
-# counters grew. `pulls`: own servers among its clients.
+# counters grew. `pulls`: own servers among its clients, and `notes` on the newest list of these.
 # After a failed poll the metrics stay those of the last good one (`good_at`).
 server_status = Table(
     "server_status",
@@ -219,4 +219,4 @@ puller = Table(
     _time("dismissed_at"),
 )
 
-PARTITIONED: tuple[Table, ...] = (sample, stream_sample, traffic_1m)
+BY_DAY: tuple[Table, ...] = (sample, stream_sample, traffic_1m)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from sqlalchemy import (
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     MetaData,
+    Numeric,
     Text,
     UniqueConstraint,
     func,
@@ -105,7 +107,10 @@ class ServerAddress(Base):
 
 
 class Channel(Base):
-    """An app/name (and vhost) across all servers."""
+    """An app/name (and vhost) across all servers.
+
+    schedule: when it is expected on air, as `cdn.schedule` reads it, in the time zone `zone`; empty: always.
+    """
 
     __tablename__ = "channel"
     __table_args__ = (UniqueConstraint("vhost", "app", "name"),)
@@ -114,6 +119,8 @@ class Channel(Base):
     vhost: Mapped[str] = mapped_column(server_default="")
     app: Mapped[str]
     name: Mapped[str]
+    schedule: Mapped[str] = mapped_column(server_default="")
+    zone: Mapped[str] = mapped_column(server_default="UTC")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -231,3 +238,76 @@ class Collector(Base):
     polls: Mapped[int] = mapped_column(server_default=text("0"))
     late_polls: Mapped[int] = mapped_column(server_default=text("0"))
     spooled_polls: Mapped[int] = mapped_column(server_default=text("0"))
+
+
+class Contract(Base):
+    """What a carrier bills for: a percentile of five-minute averages in a calendar month of `zone`.
+
+    Its servers are those named in `contract_server`; where there are none, those of `provider`.
+    direction: out, in, larger_sample (the larger of both in each interval), larger_direction (each direction's
+    percentile, then the larger). price is per Mbit/s and month, overage_price beyond commit_bps. calibration: what
+    the carrier counts for each byte that we do.
+    """
+
+    __tablename__ = "contract"
+    __table_args__ = (
+        CheckConstraint("direction in ('out', 'in', 'larger_sample', 'larger_direction')", name="direction"),
+        CheckConstraint("percentile > 0 and percentile <= 100", name="percentile"),
+        CheckConstraint("commit_bps >= 0 and price >= 0 and calibration > 0", name="amounts"),
+        Index("uq_contract_name", "name", unique=True, postgresql_where=text("retired_at IS NULL")),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    name: Mapped[str]
+    provider: Mapped[str] = mapped_column(server_default="")
+    direction: Mapped[str] = mapped_column(server_default="out")
+    percentile: Mapped[float] = mapped_column(server_default=text("95"))
+    commit_bps: Mapped[int] = mapped_column(server_default=text("0"))
+    price: Mapped[Decimal] = mapped_column(Numeric(14, 6), server_default=text("0"))
+    overage_price: Mapped[Decimal | None] = mapped_column(Numeric(14, 6))
+    currency: Mapped[str] = mapped_column(server_default="EUR")
+    zone: Mapped[str] = mapped_column(server_default="UTC")
+    calibration: Mapped[float] = mapped_column(server_default=text("1"))
+    starts_on: Mapped[date]
+    ends_on: Mapped[date | None]
+    retired_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+
+    servers: Mapped[list[Server]] = relationship(secondary="contract_server", order_by="Server.name")
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012  (SQLAlchemy declares it on the instance)
+
+
+class ContractServer(Base):
+    """A server whose traffic a contract bills."""
+
+    __tablename__ = "contract_server"
+
+    contract_id: Mapped[int] = mapped_column(ForeignKey("contract.id", ondelete="CASCADE"), primary_key=True)
+    server_id: Mapped[int] = mapped_column(ForeignKey("server.id", ondelete="CASCADE"), primary_key=True, index=True)
+
+
+class Annotation(Base):
+    """A marker on the time axis: at a moment, or until another. It is about everything unless it names something."""
+
+    __tablename__ = "annotation"
+    __table_args__ = (
+        CheckConstraint("kind in ('deploy', 'match', 'incident', 'other')", name="kind"),
+        CheckConstraint("until is null or until >= at", name="until"),
+        Index("ix_annotation_at", "at"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    at: Mapped[datetime]
+    until: Mapped[datetime | None]
+    kind: Mapped[str] = mapped_column(server_default="other")
+    words: Mapped[str]
+    region: Mapped[str] = mapped_column(server_default="")
+    server_id: Mapped[int | None] = mapped_column(ForeignKey("server.id", ondelete="CASCADE"))
+    channel_id: Mapped[int | None] = mapped_column(ForeignKey("channel.id", ondelete="CASCADE"))
+    created_by: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012  (SQLAlchemy declares it on the instance)

@@ -1,4 +1,4 @@
-"""Daily partitions of the big tables: made ahead, dropped when their day is no longer kept.
+"""Partitions of the big tables, a day or a month each: made ahead, dropped when all of it is no longer kept.
 
 `CREATE … PARTITION OF` and a bare `DROP` wait for every open reader while writers queue behind them. So a
 partition is made as a table of its own and attached, and everything that needs a lock on the parent gives
@@ -14,9 +14,13 @@ from datetime import UTC, date, datetime, timedelta
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError
 
-from db.measurements import PARTITIONED
+from db import measurements, rolled
 
-TABLES: tuple[str, ...] = tuple(table.name for table in PARTITIONED)
+DAILY: frozenset[str] = frozenset(table.name for table in (*measurements.BY_DAY, *rolled.BY_DAY))
+MONTHLY: frozenset[str] = frozenset(table.name for table in rolled.BY_MONTH)
+TABLES: tuple[str, ...] = tuple(table.name for table in (*measurements.BY_DAY, *rolled.BY_DAY, *rolled.BY_MONTH))
+# Those that polls are written to.
+POLLED: tuple[str, ...] = tuple(table.name for table in measurements.BY_DAY)
 AHEAD_DAYS = 3
 LOCK_TIMEOUT = "500ms"
 LOCK_NOT_AVAILABLE = "55P03"
@@ -31,9 +35,19 @@ class Report:
     postponed: tuple[str, ...] = ()
 
 
-def name_of(table: str, day: date) -> str:
-    """Name of the partition of `table` that holds `day` (UTC)."""
-    return f"{table}_p{day:%Y%m%d}"
+def first_day(table: str, day: date) -> date:
+    """First day (UTC) of the partition of `table` that holds `day`."""
+    return day.replace(day=1) if table in MONTHLY else day
+
+
+def next_day(table: str, first: date) -> date:
+    """First day of the partition after the one that begins on `first`."""
+    return (first + timedelta(days=32)).replace(day=1) if table in MONTHLY else first + timedelta(days=1)
+
+
+def name_of(table: str, first: date) -> str:
+    """Name of the partition of `table` that begins on `first`."""
+    return f"{table}_p{first:%Y%m%d}"
 
 
 def maintain(engine: Engine, now: datetime, keep_days: Mapping[str, int]) -> Report:
@@ -50,19 +64,19 @@ def maintain(engine: Engine, now: datetime, keep_days: Mapping[str, int]) -> Rep
         made += ensure(engine, table, days)
         oldest = today - timedelta(days=keep_days[table])
         for partition, day in existing(engine, table).items():
-            if day < oldest:
+            if next_day(table, day) <= oldest:
                 (dropped if _drop(engine, table, partition) else postponed).append(partition)
     return Report(tuple(made), tuple(dropped), tuple(postponed))
 
 
 def ensure(engine: Engine, table: str, days: Iterable[date]) -> list[str]:
-    """Make the partitions of `table` for `days` that do not exist yet; returns their names."""
+    """Make the partitions of `table` that hold `days` and do not exist yet; returns their names."""
     have = set(existing(engine, table).values())
-    return [_make(engine, table, day) for day in sorted(set(days)) if day not in have]
+    return [_make(engine, table, day) for day in sorted({first_day(table, day) for day in days}) if day not in have]
 
 
 def existing(engine: Engine, table: str) -> dict[str, date]:
-    """Partitions of `table`: name → day."""
+    """Partitions of `table`: name → first day."""
     with engine.begin() as connection:
         rows = connection.execute(
             text(
@@ -75,9 +89,9 @@ def existing(engine: Engine, table: str) -> dict[str, date]:
         return {row.relname: datetime.strptime(row.relname[-8:], "%Y%m%d").date() for row in rows}
 
 
-def _make(engine: Engine, table: str, day: date) -> str:
-    partition = name_of(table, day)
-    start, end = f"{day} 00:00:00+00", f"{day + timedelta(days=1)} 00:00:00+00"
+def _make(engine: Engine, table: str, first: date) -> str:
+    partition = name_of(table, first)
+    start, end = f"{first} 00:00:00+00", f"{next_day(table, first)} 00:00:00+00"
     with engine.begin() as connection:
         # Two collectors may want the same day at once: one waits, then finds it there.
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": partition})

@@ -12,7 +12,7 @@ from enum import StrEnum
 import pandas as pd
 from sqlalchemy import Connection, Engine, text
 
-from db.delivered import split
+from db.delivered import MINUTES_IN_STEPS, split
 from db.engine import reading
 from db.frame import frame
 from db.quantities import Across, Quantity, Source
@@ -137,20 +137,6 @@ _TABLES = {Source.MINUTES: "traffic_1m", Source.POLLS: "sample"}
 _BUCKET = "date_bin(make_interval(secs => :step), {table}.at, :start)"
 
 
-def _told(summed: str) -> str:
-    """Where own servers and viewers were told apart in some minutes of a step, the others say nothing of the two."""
-    return (
-        f"CASE WHEN count(internal_bytes) = 0 THEN {summed} ELSE {summed} FILTER (WHERE internal_bytes IS NOT NULL) END"
-    )
-
-
-_SPLIT_ROWS = (
-    f"SELECT {_BUCKET.format(table='traffic_1m')} AS at, traffic_1m.server_id,"
-    f" ({_told('sum(egress_bytes)')})::bigint AS egress_bytes, sum(internal_bytes)::bigint AS internal_bytes,"
-    f" ({_told('sum(origin_bytes)')})::bigint AS origin_bytes,"
-    f" {_told('sum(CASE WHEN egress_bytes IS NOT NULL THEN counted_seconds END)')} AS counted_seconds"
-    " FROM traffic_1m WHERE traffic_1m.at >= :start AND traffic_1m.at < :end GROUP BY 1, 2"
-)
 _FORMED = {
     Across.SUM: "sum(part.top / nullif(part.bottom, 0))",
     Across.MEAN: "avg(part.top / nullif(part.bottom, 0))",
@@ -187,7 +173,7 @@ def _statement(quantity: Quantity, group: Group) -> str:
     id_, name = _KEYS[group]
     if quantity.told_apart:
         # Who reads from whom needs all servers, whoever is asked about.
-        parts, formed, source = f"WITH {split(_SPLIT_ROWS)},", quantity.told_apart, "split"
+        parts, formed, source = f"WITH {split(MINUTES_IN_STEPS)},", quantity.told_apart, "split"
     else:
         table = _TABLES[quantity.source]
         parts = (

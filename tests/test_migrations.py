@@ -11,10 +11,11 @@ from sqlalchemy import Engine, inspect, text
 
 from actions.add_server import add_server
 from cdn.model import LOCAL_ADMIN
-from cdn.settings import environment
+from cdn.settings import environment, load
 from collector.writer import Writer
 from db import engine as engines
 from db import live, migrate, partitions
+from db.retention import kept_days
 from tests.readings import START, FakeServer, moment
 
 EDGE = {"name": "edge-1", "kind": "srs", "url": "http://10.0.0.1:1985", "role": "edge"}
@@ -35,7 +36,7 @@ def walk(url: str) -> None:
     assert fleet["egress_bps"].tolist() == [16_000.0]
     assert live.summary(engine, now, 15.0).loc["now", "streams_on_air"] == 1
     assert not live.freshness(engine, now, 15.0)["silent"].item()
-    partitions.maintain(engine, START, {"sample": 14, "stream_sample": 3, "traffic_1m": 8})
+    partitions.maintain(engine, START, kept_days(load()))
     engine.dispose()
 
 
@@ -44,7 +45,7 @@ def test_tables_and_migrations_agree(database_url: str) -> None:
 
 
 def test_tables_and_migrations_agree_with_partitions_made(engine: Engine, database_url: str) -> None:
-    partitions.maintain(engine, START, {"sample": 14, "stream_sample": 3, "traffic_1m": 8})
+    partitions.maintain(engine, START, kept_days(load()))
     command.check(migrate.config(database_url))
 
 

@@ -15,10 +15,12 @@ from sqlalchemy.orm import Session
 
 from cdn.clock import utc_now
 from cdn.model import Kind, Poll, Role
+from cdn.settings import load
 from collector.writer import Writer
 from db import live, partitions, samples
 from db.engine import Unavailable
 from db.fleet import Draft, add
+from db.retention import kept_days
 from tests.readings import START, FakeServer, moment
 
 _names = count(1)
@@ -326,7 +328,7 @@ def test_bytes_are_conserved_whoever_polls_and_whenever_it_is_written(
 
 
 def test_partitions_are_made_ahead_and_dropped_when_their_day_is_over(engine: Engine) -> None:
-    keep = {"sample": 14, "stream_sample": 3, "traffic_1m": 8}
+    keep = kept_days(load())
     made = partitions.maintain(engine, START, keep)
     assert set(partitions.existing(engine, "sample")) == set(made.made) & {
         partitions.name_of("sample", (START + timedelta(days=day)).date()) for day in range(-1, 4)
@@ -340,7 +342,7 @@ def test_partitions_are_made_ahead_and_dropped_when_their_day_is_over(engine: En
 def test_dropping_a_partition_waits_for_no_reader_and_blocks_no_writer(engine: Engine, writer: Writer) -> None:
     server = FakeServer(new_server(engine))
     writer.write([server.poll()])
-    keep = {"sample": 14, "stream_sample": 3, "traffic_1m": 8}
+    keep = kept_days(load())
     with engine.begin() as reader:
         reader.execute(text("SELECT count(*) FROM sample")).scalar()
         report = partitions.maintain(engine, START + timedelta(days=100), keep)

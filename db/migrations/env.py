@@ -9,7 +9,8 @@ from alembic import context
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
-import db.measurements  # noqa: F401  (fills Base.metadata)
+import db.measurements
+import db.rolled  # noqa: F401
 from db.engine import address
 from db.migrate import lock_statement
 from db.models import Base
