@@ -3,7 +3,7 @@
 # Other Python than the one found: make PYTHON=/path/to/python3.12 demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check e2e fuzz chaos soak bench clean
+.PHONY: help demo run test check e2e fuzz chaos soak bench lock audit clean
 .DELETE_ON_ERROR:
 
 PY := .venv/bin/python
@@ -14,6 +14,9 @@ CHAOS := $(wildcard tests/test_chaos_*.py)
 E2E := $(wildcard tests/e2e/test_*.py)
 SOAK := $(wildcard benchmarks/soak.py)
 BENCH := $(wildcard benchmarks/collect.py)
+# For every Python and platform at once; says nothing of the machine or the index it was made with.
+LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -52,6 +55,14 @@ soak: .venv/development ## an hour of load, by hand: slope of memory, lag
 bench: .venv/development ## what a poll costs
 	@if [ -z "$(BENCH)" ]; then echo "make bench: nothing to run yet"; else $(PY) $(BENCH); fi
 
+# UPGRADE=1: also the newest of what nobody pinned by hand.
+lock: .venv/development ## pin all that the requirements bring along, with hashes (needs the package index)
+	$(LOCK) -o requirements.lock requirements.txt
+	$(LOCK) -c requirements.lock -o requirements-dev.lock requirements-dev.txt
+
+audit: .venv/development ## known vulnerabilities of what is pinned (needs their service)
+	@$(PY) -m tests.vulnerabilities
+
 clean: ## remove the virtual environment and caches; data/ stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './data/*' -prune -exec rm -rf {} +
@@ -67,8 +78,8 @@ define INSTALL
 	exit 1
 endef
 
-.venv/runtime: requirements.txt
+.venv/runtime: requirements.lock
 	$(INSTALL)
 
-.venv/development: requirements-dev.txt requirements.txt
+.venv/development: requirements-dev.lock
 	$(INSTALL)

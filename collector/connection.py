@@ -134,7 +134,7 @@ class _SecureConnection(HTTPSConnection):
         attempt = under_way.attempt
         try:
             self._shake_hands()
-            assert isinstance(self.sock, ssl.SSLSocket)
+            assert isinstance(self.sock, ssl.SSLSocket)  # noqa: S101 — the type alone
             attempt.hold(self.sock)
             attempt.mark_connected()
             self.expires = attempt.expires = expiry(self.sock)
@@ -163,7 +163,7 @@ class _SecureConnection(HTTPSConnection):
     def _distrusted(self, attempt: Attempt, fault: int) -> Certificate | None:
         """The certificate that was not trusted. A handshake that fails does not tell it: it takes another."""
         address = self.address
-        assert address is not None
+        assert address is not None  # noqa: S101 — the type alone: there was a handshake
         # With another fault it is another certificate.
         key = (address, self.host, fault)
         return attempt.terms.looks.certificate(key, lambda: _look(attempt, address, self.host))

@@ -26,7 +26,7 @@ def reach(attempt: Attempt, host: str, port: int) -> socket.socket:
         else:
             attempt.address = address
             return sock
-    assert failure is not None
+    assert failure is not None  # noqa: S101 — the type alone: a look-up that succeeds has an address
     raise failure
 
 

@@ -1,5 +1,6 @@
-"""Make `.venv` and install the packages of a requirements file: `python launch/install.py <requirements> <stamp>`.
+"""Make `.venv` and install the packages of a lock file into it: `python launch/install.py <lock> <stamp>`.
 
+Only what has a hash in the lock file is installed, and only as wheels: no code of a package runs to install it.
 Runs with the system's Python before anything is installed, so it imports the standard library alone.
 pip's own settings (index, proxy, certificates: environment and pip.conf) count as always.
 """
@@ -15,6 +16,8 @@ from collections import deque
 from pathlib import Path
 
 VENV = Path(".venv")
+# The lock file is complete, so nothing is looked up; a source archive would run its own code, and fetch more, to build.
+SAFELY = ("--require-hashes", "--no-deps", "--only-binary=:all:")
 LAST_LINES = 25
 # Without a terminal a line every so often shows that it goes on.
 QUIET_SECONDS = 10.0
@@ -54,21 +57,21 @@ class Progress:
             print(f"\r\033[K{text[:78]}" if self._terminal else text, end="" if self._terminal else "\n", flush=True)
 
 
-def main(requirements: str, stamp: str) -> int:
+def main(lock: str, stamp: str) -> int:
     """Install and leave `stamp` when all is there; returns the exit status."""
     python = VENV / "bin" / "python"
     if works(python):
-        print(f"Bringing {VENV} up to date with {requirements} …", flush=True)
+        print(f"Bringing {VENV} up to date with {lock} …", flush=True)
     else:
         print("Setting up (first time only, about a minute) …", flush=True)
     progress = Progress()
     try:
-        said = make_venv(python) or install(python, requirements, progress)
+        said = make_venv(python) or install(python, lock, progress)
     finally:
         progress.end()
     if said is not None:
         print(said, file=sys.stderr)
-        print(f"\nThe packages of {requirements} could not be installed; the reason is above.", file=sys.stderr)
+        print(f"\nThe packages of {lock} could not be installed; the reason is above.", file=sys.stderr)
         return 1
     Path(stamp).touch()
     print("Set up.", flush=True)
@@ -111,12 +114,13 @@ def pip_command(python: Path) -> list[str]:
     return [sys.executable, "-m", "pip", "--python", str(python)]
 
 
-def install(python: Path, requirements: str, progress: Progress) -> str | None:
+def install(python: Path, lock: str, progress: Progress) -> str | None:
     """Install the packages into the virtual environment; returns the last lines of pip where it failed."""
-    command = [*pip_command(python), "install", "--progress-bar=off", "-r", requirements]
+    command = [*pip_command(python), "install", "--progress-bar=off", *SAFELY, "-r", lock]
     # Settings of the person's that make no sense inside a virtual environment.
     environment = {**os.environ, "PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PYTHONUNBUFFERED": "1"}
-    pip = subprocess.Popen(
+    last: deque[str] = deque(maxlen=LAST_LINES)
+    with subprocess.Popen(
         command,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -124,13 +128,11 @@ def install(python: Path, requirements: str, progress: Progress) -> str | None:
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-    )
-    last: deque[str] = deque(maxlen=LAST_LINES)
-    assert pip.stdout is not None
-    for line in pip.stdout:
-        last.append(line)
-        progress.hear(line)
-    return "".join(last).rstrip() if pip.wait() else None
+    ) as pip:
+        for line in pip.stdout or ():
+            last.append(line)
+            progress.hear(line)
+    return "".join(last).rstrip() if pip.returncode else None
 
 
 if __name__ == "__main__":
