@@ -13,9 +13,8 @@ from typing import NamedTuple
 from cdn.settings import Settings
 from cdn.units import HOUR, MINUTE
 from collector.discovery import discover
-from db import partitions, rollup, samples
+from db import partitions, retention, rollup, samples
 from db.engine import Engine, reading
-from db.retention import kept_days
 
 
 class Job(NamedTuple):
@@ -28,9 +27,14 @@ class Job(NamedTuple):
 
 def keep_partitions(engine: Engine, now: datetime, settings: Settings) -> str | None:
     """Make the partitions of the next days and drop those that are no longer kept."""
-    report = partitions.maintain(engine, now, kept_days(settings))
+    with reading(engine) as connection:
+        days = retention.in_force(connection, settings)
+    report = partitions.maintain(engine, now, days)
     parts = {"made": report.made, "dropped": report.dropped, "could not drop yet": report.postponed}
     told = [f"{verb} {_few(names)}" for verb, names in parts.items() if names]
+    if waiting := [each for each in retention.shorter(engine, settings, now) if each.partitions]:
+        names = ", ".join(sorted({retention.KEPT_BY[each.table][1].upper() for each in waiting}))
+        told.append(f"{names} would drop what is kept now: python -m db shorten says what, and asks")
     return f"partitions: {'; '.join(told)}" if told else None
 
 

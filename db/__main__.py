@@ -1,15 +1,17 @@
-"""`python -m db migrate | revision | new-key | rotate-key | give-up-secrets`: the database's schema and keys."""
+"""`python -m db migrate | revision | kept | shorten | new-key | rotate-key | give-up-secrets`."""
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from cdn.clock import utc_now
 from cdn.errors import NoKey
 from cdn.settings import Settings, SettingsError, settings
-from db import embedded, keys, migrate, secrets
+from db import embedded, keys, migrate, partitions, retention, secrets
 from db import engine as engines
 from db.engine import Engine
 
@@ -20,10 +22,14 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("migrate", help="bring the database to this program's schema")
     commands.add_parser("revision", help="show which schema the database has and which is wanted")
+    commands.add_parser("kept", help="show what is kept, its size, and what the settings cost")
+    shorten = commands.add_parser("shorten", help="drop what shorter RETAIN_… settings no longer keep; asks first")
+    shorten.add_argument("--yes", action="store_true", help="do not ask")
     commands.add_parser("new-key", help="print a new SECRET_KEY")
     commands.add_parser("rotate-key", help="encrypt all stored passwords with SECRET_KEY, read with SECRET_KEYS_OLD")
     commands.add_parser("give-up-secrets", help="remove the stored passwords that no key can read")
-    command = parser.parse_args().command
+    asked = parser.parse_args()
+    command = asked.command
     if command == "new-key":
         print(secrets.new_key())
         return 0
@@ -31,6 +37,12 @@ def main() -> int:
         config = settings()
         if command in ("migrate", "revision"):
             _schema(command, config)
+        elif command == "kept":
+            with _database(config) as url:
+                _kept(_engine(url, config), config)
+        elif command == "shorten":
+            with _database(config) as url:
+                return _shorten(_engine(url, config), config, sure=asked.yes)
         else:
             _secrets(_rotate if command == "rotate-key" else _give_up, config)
     except (
@@ -69,6 +81,55 @@ def _secrets(work: Callable[[Engine, str], None], config: Settings) -> None:
         migrate.require_newest(engine)
         work(engine, config.secret_key.get_secret_value())
         engine.dispose()
+
+
+def _kept(engine: Engine, config: Settings) -> None:
+    migrate.require_newest(engine)
+    rows = retention.usage(engine, config, utc_now())
+    print(f"{'':<40}{'days':>6}{'size':>12}{'a row':>9}{'a server, day':>15}{'once full':>12}  setting")
+    for row in rows.to_dict("records"):
+        sizes = (row["bytes"], row["row_bytes"], row["server_day_bytes"], row["full_bytes"])
+        size, a_row, a_day, full = (
+            f"{_bytes(each):>{width}}" for each, width in zip(sizes, (12, 9, 15, 12), strict=True)
+        )
+        print(f"{row['words']:<40}{row['days']:>6}{size}{a_row}{a_day}{full}  {row['setting']}")
+    print(
+        f"{'together':<46}{_bytes(rows['bytes'].sum()):>12}{'':>24}{_bytes(rows['full_bytes'].sum(skipna=False)):>12}"
+    )
+    print("Sizes hold indexes. A server's day is one of the last 24 hours; of groups and channels it is one of them.")
+    for each in retention.shorter(engine, config, utc_now()):
+        words = retention.KEPT_BY[each.table][0]
+        print(f"{words}: {each.agreed} days are kept, the setting is {each.wanted}; see shorten.")
+
+
+def _shorten(engine: Engine, config: Settings, *, sure: bool) -> int:
+    migrate.require_newest(engine)
+    waiting = retention.shorter(engine, config, utc_now())
+    if not waiting:
+        print("No setting is shorter than what is kept.")
+        return 0
+    for each in waiting:
+        parts = f"{len(each.partitions)} parts: {', '.join(each.partitions)}" if each.partitions else "nothing yet"
+        print(f"{retention.KEPT_BY[each.table][0]}: {each.wanted} days instead of {each.agreed} would drop {parts}")
+    if not sure and input("Type yes to drop that for good: ").strip().lower() != "yes":
+        print("Nothing was changed.")
+        return 1
+    retention.agree(engine, config)
+    report = partitions.maintain(engine, utc_now(), retention.kept_days(config))
+    print(f"Dropped {len(report.dropped)} parts.")
+    if report.postponed:
+        print(f"{len(report.postponed)} are being read just now; the collector drops them within the hour.")
+    return 0
+
+
+def _bytes(count: float) -> str:
+    if math.isnan(count):
+        return "–"
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(count) < 1_000:
+            return f"{count:,.0f} {unit}" if unit == "B" else f"{count:,.1f} {unit}"
+        count /= 1_000
+    return f"{count:,.1f} TB"
 
 
 def _rotate(engine: Engine, key: str) -> None:

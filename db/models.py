@@ -14,6 +14,7 @@ from sqlalchemy import (
     ForeignKey,
     Identity,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     Numeric,
@@ -238,6 +239,15 @@ class Collector(Base):
     polls: Mapped[int] = mapped_column(server_default=text("0"))
     late_polls: Mapped[int] = mapped_column(server_default=text("0"))
     spooled_polls: Mapped[int] = mapped_column(server_default=text("0"))
+
+
+class Kept(Base):
+    """For how many days a table of measurements is kept, as somebody agreed to."""
+
+    __tablename__ = "kept"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    days: Mapped[int] = mapped_column(Integer)
 
 
 class Contract(Base):

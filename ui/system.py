@@ -11,6 +11,7 @@ import pandas as pd
 
 from cdn import VERSION
 from cdn.settings import Settings
+from db.retention import KEPT_BY
 from ui import numbers, tables, verdict
 from ui.audit import Audit
 from ui.cards import Kpi
@@ -40,11 +41,6 @@ SIZE_COLUMNS = (
     tables.Column("Size", number=True),
     tables.Column("Kept for"),
 )
-_KEPT = {
-    "sample": ("Every poll", "retain_samples_days"),
-    "stream_sample": ("Minutes of streams", "retain_stream_samples_days"),
-    "traffic_1m": ("Minutes of servers", "retain_minutes_days"),
-}
 
 
 def look(row: Any, now: datetime) -> Look:
@@ -87,13 +83,13 @@ def late_share(late: Any, polls: Any) -> str:
 
 def size_rows(sizes: pd.DataFrame, settings: Settings) -> Iterator[tables.Row]:
     """What the database holds; sizes: db.working.sizes."""
-    measured = sizes[sizes["table"].isin(list(_KEPT))]
-    row: Any
-    for row in measured.itertuples():
-        words, setting = _KEPT[row.table]
+    measured = sizes[sizes["table"].isin(list(KEPT_BY))].set_index("table")
+    for table, (words, setting) in KEPT_BY.items():
+        if table not in measured.index:
+            continue
         kept = numbers.many(getattr(settings, setting), "day")
-        yield tables.Row([tables.under(words, row.table), numbers.volume(row.bytes), kept])
-    rest = sizes.loc[~sizes["table"].isin(list(_KEPT)), "bytes"].sum()
+        yield tables.Row([tables.under(words, table), numbers.volume(measured.at[table, "bytes"]), kept])
+    rest = sizes.loc[~sizes["table"].isin(list(KEPT_BY)), "bytes"].sum()
     words = "as they are now; publications and events"
     yield tables.Row([tables.under("Servers and streams", words), numbers.volume(rest), "as long as they are needed"])
 

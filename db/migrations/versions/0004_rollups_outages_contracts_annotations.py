@@ -386,6 +386,12 @@ def upgrade() -> None:
         postgresql_with={"pages_per_range": 32, "autosummarize": "on"},
     )
     op.create_table(
+        "kept",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("days", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_kept")),
+    )
+    op.create_table(
         "server_group",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
@@ -549,6 +555,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("kept")
     op.drop_column("channel", "zone")
     op.drop_column("channel", "schedule")
     op.drop_index(op.f("ix_server_in_group_group_id"), table_name="server_in_group")
