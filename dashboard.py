@@ -16,6 +16,8 @@ from web.brand import logo
 REFRESHING = ("Overview", "Channels", "Channel", "Server", "System")
 # Pages that change the set-up: neither shown nor drawn for anybody below that role. All others are for every viewer.
 NEEDS = {"Fleet": "admin", "Access": "admin"}
+# How long the start waits for the first page: with a database that is away it is not drawn sooner.
+FIRST_RUN_SECONDS = 10.0
 
 if __name__ == "__main__":
     from ui import filters, links, theme, visitor, who
@@ -54,7 +56,12 @@ if __name__ == "__main__":
             filters.choose_refresh()
         page.run()
 else:
+    import asyncio
     import sys
+    from collections.abc import AsyncIterator
+    from contextlib import asynccontextmanager
+
+    from streamlit.runtime import Runtime
 
     from cdn.settings import SettingsError
     from web.routes import behind_the_gate, routes
@@ -65,6 +72,15 @@ else:
     except (Refused, SettingsError) as error:
         print(error, file=sys.stderr)
         raise SystemExit(1) from None
+
+    @asynccontextmanager
+    async def drawn_once(_: st.App) -> AsyncIterator[None]:
+        """Before anybody is answered the first page is drawn, for nobody: else the first deep link finds no pages."""
+        first = asyncio.ensure_future(Runtime.instance().does_script_run_without_error())
+        await asyncio.wait({first}, timeout=FIRST_RUN_SECONDS)
+        yield
+        first.cancel()
+
     base = st.get_option("server.baseUrlPath")
     tls = bool(st.get_option("server.sslCertFile"))
-    app = st.App(__file__, routes=routes(base), middleware=behind_the_gate(base, tls=tls))
+    app = st.App(__file__, routes=routes(base), middleware=behind_the_gate(base, tls=tls), lifespan=drawn_once)

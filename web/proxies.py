@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -54,7 +54,7 @@ class Proxies:
         found = peer
         for part in reversed(chain):
             try:
-                found = str(ip_address(_without_port(part)))
+                found = str(_address(_without_port(part)))
             except ValueError:
                 return found
             if not self._trusts(found):
@@ -63,7 +63,7 @@ class Proxies:
 
     def _trusts(self, address: str) -> bool:
         try:
-            found = ip_address(address)
+            found = _address(address)
         except ValueError:
             return False
         return any(found in network for network in self.trusted)
@@ -72,11 +72,16 @@ class Proxies:
 def is_loopback(address: str) -> bool:
     """Whether only this machine has `address`."""
     try:
-        found = ip_address(address)
+        return _address(address).is_loopback
     except ValueError:
         return False
+
+
+def _address(text: str) -> IPv4Address | IPv6Address:
+    """What listens on IPv6 as well sees 192.0.2.1 as ::ffff:192.0.2.1: one machine, one address. Raises ValueError."""
+    found = ip_address(text)
     mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
-    return (mapped or found).is_loopback
+    return mapped or found
 
 
 def _peer(scope: Scope) -> str:
@@ -87,7 +92,10 @@ def _peer(scope: Scope) -> str:
     host, port = client
     if not port and any(name == b"x-forwarded-for" for name, _ in scope["headers"]):
         return _LOOPBACK
-    return str(host)
+    try:
+        return str(_address(host))
+    except ValueError:
+        return str(host)
 
 
 def _list(headers: list[tuple[bytes, bytes]], wanted: bytes) -> list[str]:
