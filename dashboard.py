@@ -32,6 +32,12 @@ if __name__ == "__main__":
                 st.Page("pages/live/channel.py", title="Channel", icon=":material/live_tv:", visibility="hidden"),
                 st.Page("pages/live/server.py", title="Server", icon=":material/dns:", visibility="hidden"),
             ],
+            "History": [
+                st.Page("pages/history/bandwidth.py", title="Bandwidth", icon=":material/query_stats:"),
+                st.Page("pages/history/audience.py", title="Audience", icon=":material/groups:"),
+                st.Page("pages/history/billing.py", title="Billing", icon=":material/payments:"),
+                st.Page("pages/history/availability.py", title="Availability", icon=":material/timelapse:"),
+            ],
             "Admin": [
                 st.Page("pages/admin/fleet.py", title="Fleet", icon=":material/lan:", visibility=admins),
                 st.Page("pages/admin/access.py", title="Access", icon=":material/key:", visibility=admins),
@@ -63,11 +69,13 @@ else:
 
     from streamlit.runtime import Runtime
 
+    from cdn import logs
     from cdn.settings import SettingsError
     from web.routes import behind_the_gate, routes
     from web.start import Refused, prepare
 
     try:
+        logs.configure(settings().log_format, settings().log_level)
         prepare(settings(), st.get_option("server.address"))
     except (Refused, SettingsError) as error:
         print(error, file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -144,8 +145,8 @@ def _begin(session: Session, account: AppUser, by: Actor, arrival: Arrival) -> S
 
 
 def _typed(name: str) -> str:
-    """A name as it was typed, without what no name has."""
-    return "".join(filter(str.isprintable, name)).strip()[:200]
+    """A name as it was typed, without what no name has, and with its letters composed as in accounts."""
+    return unicodedata.normalize("NFC", "".join(filter(str.isprintable, name[:1_000])).strip()[:200])
 
 
 def _limits(connection: Connection, name: str, arrival: Arrival) -> list[Limit]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ from db.engine import Engine, editing
 from db.models import ApiToken
 
 LONGEST_NAME = 80
+# Of one person, that work at a time.
+MOST = 50
 
 
 class NewToken(NamedTuple):
@@ -31,7 +34,7 @@ def make_token(
     Raises Invalid with every fault by field, Forbidden, Unavailable.
     """
     faults: dict[str, str] = {}
-    name = name.strip()
+    name = unicodedata.normalize("NFC", name.strip())
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         faults["name"] = f"want 1 to {LONGEST_NAME} characters that can be printed"
     if scope not in SCOPES:
@@ -44,6 +47,8 @@ def make_token(
         raise Forbidden(f"{by.name} is {by.role}: a token can do no more than whoever makes it")
     secret = access.new_secret(access.TOKEN_PREFIX)
     with editing(engine) as session:
+        if user_id is not None and access.working_tokens(session.connection(), user_id, now) >= MOST:
+            raise Invalid({"name": f"you have {MOST} tokens already: revoke one first"})
         token = ApiToken(
             name=name,
             digest=access.digest(secret),

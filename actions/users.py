@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -26,7 +27,8 @@ def add_user(engine: Engine, name: str, role: str, password: str, *, by: Actor, 
     Raises Invalid with every fault by field, Forbidden, Unavailable.
     """
     require(by, "admin")
-    name = name.strip()
+    # The same for the same letters, however a keyboard composes them.
+    name = unicodedata.normalize("NFC", name.strip())
     faults = _faults(name, role)
     try:
         passwords.require_good(password, name)

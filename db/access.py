@@ -21,7 +21,7 @@ from db.engine import reading
 from db.frame import frame
 from db.models import ApiToken, AppUser, WebSession
 
-TOKEN_PREFIX = "cdn_"
+TOKEN_PREFIX = "cdn_"  # noqa: S105 — how all tokens begin
 HINT = 10
 # A session or token that is used all the time is not written at every use.
 TOUCH = timedelta(minutes=1)
@@ -132,6 +132,13 @@ def open_session(session: Session, user_id: int, now: datetime, lasting: timedel
     return secret
 
 
+def renew_session(engine: Engine, secret: str, fresh: str) -> bool:
+    """Give a session another secret, the only one it has from then on; False where there is no such session."""
+    query = update(WebSession).where(WebSession.digest == digest(secret)).values(digest=digest(fresh))
+    with reading(engine) as connection:
+        return connection.execute(query).rowcount == 1
+
+
 def end_session(session: Session, secret: str) -> None:
     """End one session; nothing happens where there is none."""
     session.execute(delete(WebSession).where(WebSession.digest == digest(secret)))
@@ -186,6 +193,13 @@ def bearer(engine: Engine, secret: str, now: datetime) -> Visitor | None:
     if row.user_role is not None:
         role = min(role, row.user_role, key=RANK.__getitem__)
     return Visitor(row.user_id, f"token {row.name}", role, "token")
+
+
+def working_tokens(connection: Connection, user_id: int, now: datetime) -> int:
+    """How many tokens of a person are neither revoked nor over."""
+    query = select(func.count()).select_from(ApiToken)
+    works = ApiToken.revoked_at.is_(None) & (ApiToken.expires_at.is_(None) | (ApiToken.expires_at > now))
+    return connection.scalar(query.where(ApiToken.user_id == user_id, works)) or 0
 
 
 _USERS = text(

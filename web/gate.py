@@ -1,23 +1,25 @@
 """The door: nothing behind it is answered, page, websocket, API or file, unless somebody is signed in.
 
 Who it is is put into scope["state"]["visitor"], and for pages into headers that `server.trustedUserHeaders` names.
-An open websocket is looked after: it is closed once its session is over or has another role.
+An open websocket is looked after: it is closed once its session is over or has another role. Whoever got another
+role gets another session id with the next page. What is told to somebody is kept by no browser.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
+from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cdn.errors import Unavailable
-from cdn.settings import SettingsError
+from cdn.settings import SettingsError, settings
 from db import access
 from db.access import Visitor
 from web import plain
+from web.asked import Asked, cookie_name, give, parted, understood, without_ours
+from web.bodies import Body
 from web.proxies import is_loopback
 from web.visitors import OPEN, Visitors
 from web.watched import CLOSED, Watched
@@ -25,6 +27,7 @@ from web.watched import CLOSED, Watched
 # What a page reads of who looks at it, and the name that Streamlit gives it (.streamlit/config.toml).
 IDENTITY = ("x-cdn-user", "x-cdn-role", "x-cdn-via", "x-cdn-address", "x-cdn-id", "x-cdn-session")
 SIGN_IN, SIGN_OUT, ACCOUNT, PASSWORD = "/sign-in", "/sign-out", "/account", "/password"
+TOKENS = "/account/tokens"
 COMPANY, COMPANY_BACK = "/sign-in/company", "/sign-in/company/back"
 # For everybody: to sign in, to install the app, to see whether the program lives.
 FREE = frozenset(
@@ -39,40 +42,12 @@ FREE = frozenset(
 FROM_HERE = frozenset({"/_stcore/health", "/_stcore/script-health-check"})
 # For whoever has to choose another password first.
 BEFORE_ANYTHING = frozenset({PASSWORD, SIGN_OUT, ACCOUNT})
-HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
+# Pages with forms of ours, which prove by a cookie that this browser was shown them.
+FORMS = FREE | BEFORE_ANYTHING | {TOKENS}
 COOKIE = "cdn_session"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request as the gate sees it. path: below the base path, or empty."""
-
-    scope: Scope
-    path: str
-    headers: dict[str, str]
-    cookies: dict[str, str]
-
-    @property
-    def secure(self) -> bool:
-        """Whether the browser speaks TLS."""
-        return self.scope["scheme"] in ("https", "wss")
-
-    @property
-    def is_page(self) -> bool:
-        """Whether somebody typed or followed an address, so that a page can answer."""
-        return self.scope.get("method") == "GET" and "text/html" in self.headers.get("accept", "")
-
-    @property
-    def is_api(self) -> bool:
-        """Whether a program asks."""
-        return self.path.startswith("/api/") or self.path == "/metrics"
-
-
-def cookie_name(name: str, *, secure: bool, base: str) -> str:
-    """A cookie's name: over TLS with the prefix that keeps other hosts from setting it."""
-    if not secure:
-        return name
-    return f"__Secure-{name}" if base else f"__Host-{name}"
+# What a request may bring, and within how many seconds all of it: of strangers, who only sign in, and of others.
+MOST_BYTES = 10_000_000
+STRANGERS_SECONDS, SECONDS = 10.0, 60.0
 
 
 class Gate:
@@ -82,38 +57,63 @@ class Gate:
         self.app = app
         self.visitors = visitors
         self.base = base
-        self.public_host = urlsplit(public_url).netloc.lower()
+        self.public_host = parted(public_url)[1]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request in, or answer it."""
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        asked = self._asked(scope)
-        refusal = self._elsewhere(asked) if not asked.path else None
-        if refusal is None and not self._same_site(asked):
-            refusal = self._foreign(asked)
+        request = understood(scope, self.base)
+        refusal = self._elsewhere(request) if not request.path else None
+        if refusal is None and request.doubled:
+            refusal = self._words(request, 400, f"Want one header {request.doubled[0]}, not several.")
+        if refusal is None and not request.is_own(self.public_host):
+            refusal = self._foreign(request)
         visitor, secret = None, ""
-        if refusal is None and asked.path not in FREE:
+        if refusal is None and request.path not in FREE:
             try:
-                visitor, secret, refusal = await self._who(asked)
+                visitor, secret, refusal = await self._who(request)
             except (Unavailable, SettingsError) as error:
-                refusal = self._away(asked, error)
+                refusal = self._away(request, error)
         if refusal is not None:
-            await self._refuse(asked, refusal, receive, send)
-            return
-        inside = self._inside(asked, visitor, secret)
-        if scope["type"] == "websocket" and visitor is not None:
+            await self._refuse(request, refusal, receive, send)
+        elif scope["type"] == "http":
+            await self._answer(request, visitor, secret, receive, send)
+        elif visitor is not None:
+            inside = self._inside(request, visitor, secret)
             await Watched(self.app, self.visitors, visitor, secret).run(inside, receive, send)
-        else:
-            await self.app(inside, receive, send)
+        else:  # nothing that is for everybody is a websocket
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _answer(self, asked: Asked, visitor: Visitor | None, secret: str, receive: Receive, send: Send) -> None:
+        """Let a request in, and what is told to somebody be kept by no browser."""
+        fresh = await self.visitors.renewed(secret) if secret and asked.is_page else None
+        cookie = Response()
+        if fresh is not None:
+            give(cookie, COOKIE, fresh, settings().session_days * 86_400, secure=asked.secure, base=self.base)
+
+        async def private(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(raw=[*message.get("headers", ())])
+                if not headers.get("cache-control", "").startswith("public"):
+                    headers["cache-control"] = "no-store"
+                for value in cookie.headers.getlist("set-cookie"):
+                    headers.append("set-cookie", value)
+                message = {**message, "headers": headers.raw}
+            await send(message)
+
+        seconds = STRANGERS_SECONDS if visitor is None else SECONDS
+        inside = self._inside(asked, visitor, fresh or secret)
+        by_session = visitor is not None and visitor.via != "token"
+        await Body(self.app, MOST_BYTES, seconds).run(inside, receive, private if by_session else send)
 
     async def _who(self, asked: Asked) -> tuple[Visitor | None, str, Response | None]:
         """Who asks, by the secret of which session; or why nobody may."""
         here = asked.scope["state"].get("direct", False) and is_loopback(asked.scope["client"][0])
         if here and asked.path in FROM_HERE:
             return None, "", None
-        if asked.is_api and _asks_first(asked):
+        if asked.is_api and asked.asks_first:
             return None, "", None
         scheme, _, token = asked.headers.get("authorization", "").partition(" ")
         if asked.is_api and scheme:
@@ -130,35 +130,6 @@ class Gate:
             return visitor, secret, self._to(asked, PASSWORD, "Choose another password first.", 403)
         return visitor, secret, None
 
-    def _asked(self, scope: Scope) -> Asked:
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        jar = SimpleCookie()
-        # One broken cookie must not take the others along.
-        for part in headers.get("cookie", "").split(";"):
-            try:
-                jar.load(part.strip())
-            except CookieError:
-                continue
-        path = scope["path"]
-        outside = bool(self.base) and not (path == self.base or path.startswith(f"{self.base}/"))
-        # What is not below the base path is like nothing that is.
-        below = "" if outside else path[len(self.base) :] or "/"
-        return Asked(scope, below, headers, {name: morsel.value for name, morsel in jar.items()})
-
-    def _same_site(self, asked: Asked) -> bool:
-        """False for what another site makes a browser send: changes, and every websocket."""
-        websocket = asked.scope["type"] == "websocket"
-        if not websocket and asked.scope["method"] in HARMLESS:
-            return True
-        if asked.headers.get("authorization", "") and asked.is_api:
-            return True  # a browser never adds it by itself
-        origin = asked.headers.get("origin") or ("" if websocket else asked.headers.get("referer", ""))
-        if not origin:
-            # No browser: whatever it knows, it was not made to send it.
-            return websocket or ("sec-fetch-site" not in asked.headers and not asked.cookies)
-        host = urlsplit(origin).netloc.lower() if "//" in origin else ""
-        return bool(host) and host in (asked.headers.get("host", "").lower(), self.public_host)
-
     @staticmethod
     def _is_this_machine(asked: Asked) -> bool:
         """While everybody is an admin: only browsers on this machine that were told to come here.
@@ -166,15 +137,15 @@ class Gate:
         Not through a proxy, and not by a name that another site points here (DNS rebinding).
         """
         server = asked.scope.get("server") or ("", None)
-        name = urlsplit(f"//{asked.headers.get('host', '')}").hostname or ""
+        name = asked.host_name
         by_name = name == "localhost" or name.endswith(".localhost") or is_loopback(name)
         return bool(asked.scope["state"].get("direct")) and is_loopback(str(server[0])) and by_name
 
     def _inside(self, asked: Asked, visitor: Visitor | None, secret: str) -> Scope:
         """The scope for what is behind the gate: with who it is, and for pages without the secret of the session."""
         headers = [header for header in asked.scope["headers"] if header[0].decode("latin-1") not in IDENTITY]
-        if asked.path not in FREE and asked.path not in BEFORE_ANYTHING:
-            headers = [(name, _without_ours(value) if name == b"cookie" else value) for name, value in headers]
+        if asked.path not in FORMS:
+            headers = [(name, without_ours(value) if name == b"cookie" else value) for name, value in headers]
         if visitor is not None:
             told = (
                 *(visitor.name, visitor.role, visitor.via, str(asked.scope["client"][0]), str(visitor.user_id or "")),
@@ -230,7 +201,12 @@ class Gate:
             headers["retry-after"] = "5"
         if not asked.is_api:
             return PlainTextResponse(words, status, headers=headers)
-        titles = {401: "Sign in first", 403: "This may not be done", 503: "The database is away"}
+        titles = {
+            400: "This cannot be told apart",
+            401: "Sign in first",
+            403: "This may not be done",
+            503: "The database is away",
+        }
         problem = {"type": "about:blank", "title": titles[status], "status": status, "detail": words, "faults": {}}
         return JSONResponse(problem, status, headers=headers, media_type="application/problem+json")
 
@@ -238,7 +214,7 @@ class Gate:
         if asked.scope["type"] == "http":
             await answer(asked.scope, receive, send)
             return
-        if answer.status_code in (401, 403) and self._same_site(asked):
+        if answer.status_code in (401, 403) and asked.is_own(self.public_host):
             # Accepted first: otherwise the browser's script would not learn why it is closed, and ask for a page.
             protocols = asked.scope.get("subprotocols") or [None]
             await receive()
@@ -246,14 +222,3 @@ class Gate:
             await send({"type": "websocket.close", "code": CLOSED, "reason": "signed out"})
             return
         await send({"type": "websocket.close", "code": 1008})
-
-
-def _asks_first(asked: Asked) -> bool:
-    """Whether a browser only asks what another site may do (CORS): it never sends a token with that."""
-    return asked.scope.get("method") == "OPTIONS" and "access-control-request-method" in asked.headers
-
-
-def _without_ours(cookies: bytes) -> bytes:
-    """The Cookie header without the secrets of sessions: pages have no use for them."""
-    kept = [part for part in cookies.split(b";") if b"cdn_" not in part.split(b"=", 1)[0]]
-    return b";".join(kept).strip()

@@ -39,12 +39,24 @@ OPEN = Visitor(None, "local", "admin", "local")
 
 @dataclass(slots=True)
 class _Known:
-    """What was found at `at`, when it was last asked for, and whether somebody used it since it was looked up."""
+    """What was found at `at`, when it was last asked for, and whether somebody used it since it was looked up.
+
+    role: the one found last; outgrown: it had another before, and the session still has the secret of that time.
+    """
 
     visitor: Visitor | None = None
     at: float = float("-inf")
     asked: float = 0.0
     used: bool = False
+    role: str = ""
+    outgrown: bool = False
+
+    def found(self, visitor: Visitor | None, at: float) -> None:
+        """Remember what a look-up that began `at` found."""
+        self.visitor, self.at, self.used = visitor, at, False
+        if visitor is not None:
+            self.outgrown = self.outgrown or self.role not in ("", visitor.role)
+            self.role = visitor.role
 
 
 @dataclass
@@ -103,9 +115,28 @@ class Visitors:
             known.at = self.clock()
         return known.visitor
 
+    async def renewed(self, secret: str, *, always: bool = False) -> str | None:
+        """Another secret for a session whose person got another role (always: whoever they are); it ends `secret`.
+
+        None where it keeps its own: nothing changed, it is over, or nobody can be asked.
+        """
+        known = self._sessions.get(access.digest(secret))
+        if not always and not (known and known.outgrown):
+            return None
+        fresh = access.new_secret()
+        try:
+            if not await _within(PATIENCE, lambda: access.renew_session(self.engine(), secret, fresh)):
+                return None
+        except Unavailable:
+            return None
+        self._sessions.pop(access.digest(secret), None)
+        return fresh
+
     def forget(self) -> None:
         """Ask anew: somebody signed in or out here."""
-        self._sessions.clear()
+        for key, known in list(self._sessions.items()):
+            # Another one: a look-up that is under way fills in those it began with.
+            self._sessions[key] = _Known(role=known.role, outgrown=known.outgrown)
         if self._open:
             self._open_at = float("-inf")
 
@@ -130,7 +161,7 @@ class Visitors:
         except Unavailable:
             return
         for key, known in asked.items():
-            known.visitor, known.at, known.used = found.get(key), begun, False
+            known.found(found.get(key), begun)
 
 
 def _remembered(kept: OrderedDict[bytes, _Known], key: bytes) -> _Known:

@@ -14,6 +14,8 @@ from web.visitors import OPEN, Visitors
 # How often one is looked after, in seconds, and how it is closed.
 CHECK = 2.0
 CLOSED = 4401
+# What a page says at once is small: what its widgets hold. Files come by another way.
+MOST, TOO_LARGE = 2_000_000, 1009
 
 
 class Watched:
@@ -59,6 +61,9 @@ class Watched:
         message = await _first(self._receive, self._over.wait)
         if message is not None and message["type"] == "websocket.receive":
             await self._check(used=True)
+            if len(message.get("text") or message.get("bytes") or "") > MOST and not self._over.is_set():
+                self._over.set()
+                await self._send({"type": "websocket.close", "code": TOO_LARGE, "reason": "too large"})
         if message is None or self._over.is_set():
             return {"type": "websocket.disconnect", "code": CLOSED}
         return message

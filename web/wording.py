@@ -1,9 +1,11 @@
-"""Words of the pages at the door: what a role may do, how long something takes, which browser it is. Pure."""
+"""Words of the pages at the door: what a role may do, how long something takes, which browser or token it is. Pure."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+
+from cdn.roles import SCOPES
 
 MAY = {
     "viewer": "look at everything",
@@ -23,13 +25,44 @@ def duration(seconds: int) -> str:
     return f"{hours} hours" if hours < 72 else f"{round(hours / 24)} days"
 
 
+def ago(at: datetime, now: datetime) -> str:
+    """ "just now", "12 minutes ago"."""
+    seconds = round((now - at).total_seconds())
+    return "just now" if seconds < 120 else f"{duration(seconds)} ago"
+
+
+def token(row: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """A token in words; works: whether it opens anything still."""
+    ends, revoked, used = row["expires_at"], row["revoked_at"], row["last_used_at"]
+    ended = ends is not None and ends <= now
+    if revoked is not None:
+        until = f"revoked {_day(revoked)}"
+    elif ends is None:
+        until = "does not end"
+    else:
+        until = f"{'ended' if ended else 'ends'} {_day(ends)}"
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "hint": row["hint"],
+        "may": MAY[SCOPES[row["scope"]]],
+        "made": _day(row["created_at"]),
+        "used": "never used" if used is None else f"last used {ago(used, now)}",
+        "until": until,
+        "works": revoked is None and not ended,
+    }
+
+
+def _day(at: datetime) -> str:
+    return at.strftime("%-d %b %Y")
+
+
 def session(row: dict[str, Any], own: bytes, now: datetime) -> dict[str, Any]:
     """A session in words."""
-    used = round((now - row["seen_at"]).total_seconds())
     return {
         "browser": _browser(row["agent"]),
         "address": row["address"] or "address not known",
-        "used": "just now" if used < 120 else f"{duration(used)} ago",
+        "used": ago(row["seen_at"], now),
         "since": row["created_at"].strftime("%-d %b %H:%M UTC"),
         "here": bytes(row["digest"]) == own,
     }

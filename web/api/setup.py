@@ -18,7 +18,7 @@ from cdn.settings import settings
 from db import engine as engines
 from db import fleet
 from db.fleet import Stored
-from web.api.auth import Admin, Reader
+from web.api.auth import Admin
 from web.api.fleet import fleet_row
 from web.api.inputs import Id, IfMatch, version_of
 from web.api.problem import CHANGES, CHANGES_ONE, ONE, Problem, responses
@@ -77,7 +77,7 @@ def _try(fields: dict[str, Any], by: Admin, server_id: int | None) -> Tried:
 
 
 @router.get("/servers/{server_id}/settings", responses={**ONE, 200: _ETAG})
-def show(_by: Reader, server_id: Id, response: Response) -> ServerSettings:
+def show(_by: Admin, server_id: Id, response: Response) -> ServerSettings:
     """A server as it is set up. Its ETag is what If-Match takes."""
     return _shown(server_id, response)
 
