@@ -8,7 +8,14 @@ import sys
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160), 0x2028, 0x2029)}
+# Characters that end a line, steer a terminal, turn the text around them, or are half of one.
+_CONTROL = {
+    code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    for code in (
+        *(*range(32), *range(127, 160), 0x061C, 0x200E, 0x200F, 0x2028, 0x2029),
+        *(*range(0x202A, 0x202F), *range(0x2066, 0x206A), *range(0xD800, 0xE000)),
+    )
+}
 
 
 def harmless(text: str) -> str:
@@ -17,13 +24,15 @@ def harmless(text: str) -> str:
 
 
 class TextLines(logging.Formatter):
-    """`21:04:05 warning collector.poll  message`; a traceback follows on lines of its own."""
+    """`21:04:05 warning message`; a traceback follows on lines of its own, indented: it may quote names, too."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One record as text."""
         clock = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
         line = f"{clock} {record.levelname.lower():7} {harmless(record.getMessage())}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        if not record.exc_info:
+            return line
+        return "\n    ".join([line, *map(harmless, self.formatException(record.exc_info).split("\n"))])
 
 
 class JsonLines(logging.Formatter):

@@ -185,6 +185,7 @@ class Reading:
     streams: None where the source has none or was not asked; an empty tuple is "no streams".
     streams_complete: False where some were left out, so that a missing one is not "gone".
     clients: None where the source has none or was not asked; `clients_complete` as for streams.
+    client_notes: those of `notes` that tell of the list of clients; they hold until it is asked for again.
     """
 
     process: str | None
@@ -200,6 +201,7 @@ class Reading:
     now: float | None = None
     clients: tuple[ClientReading, ...] | None = None
     clients_complete: bool = True
+    client_notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

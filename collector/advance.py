@@ -10,7 +10,7 @@ from typing import Any
 from cdn.health import BLIND_AFTER_INTERVALS
 from cdn.metrics import COUNTERS, METRICS
 from cdn.model import EventKind, Poll, Reading
-from collector import audit
+from collector import audit, outages
 from collector.derive import Baseline, Increase, covered_since, increase
 from collector.minutes import Traffic, add_traffic
 from collector.own import Own
@@ -32,6 +32,7 @@ class Step:
     streams: list[StreamState] = field(default_factory=list)
     stream_samples: list[Row] = field(default_factory=list)
     publications: list[Row] = field(default_factory=list)
+    outages: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
     clients: Clients | None = None
 
@@ -45,7 +46,7 @@ def advance(state: ServerState | None, poll: Poll, ids: Mapping[str, int], traff
     if state is not None and state.url != poll.url:
         state = _elsewhere(state)
     if poll.reading is None:
-        step = Step(_after_failure(state, poll), sample_row(poll, since, None))
+        step = Step(_after_failure(state, poll), sample_row(poll, since, None), outages=outages.moved(state, poll))
         add_traffic(traffic, poll, since, None)
         return step
     reading = poll.reading
@@ -60,8 +61,10 @@ def advance(state: ServerState | None, poll: Poll, ids: Mapping[str, int], traff
         poll = replace(poll, reading=reading)
     counted = grown if grown is not None and grown.seconds > 0 else None
     after = _after_success(state, poll, reading, counted, baseline)
-    after = replace(after, pulls=pulls, audited=audit.since(state, grown, baseline))
+    notes = _client_notes(state, reading) if poll.server_id in own.origins else ()
+    after = replace(after, pulls=pulls, client_notes=notes, audited=audit.since(state, grown, baseline))
     step = Step(after, sample_row(poll, since, grown), events=_events(state, poll, reading, grown), clients=listed)
+    step.outages = outages.moved(state, poll)
     add_traffic(traffic, poll, since, counted)
     if moved is not None:
         step.state = replace(step.state, streams=moved.streams)
@@ -112,7 +115,9 @@ def _events(state: ServerState | None, poll: Poll, reading: Reading, grown: Incr
 def _elsewhere(state: ServerState) -> ServerState:
     """The state without what another url counted: behind the new one every counter begins with a baseline."""
     streams = {url: replace(stream, baseline=None) for url, stream in state.streams.items()}
-    return replace(state, baseline=None, previous=None, audited=None, pulls=None, streams_at=None, streams=streams)
+    return replace(
+        state, baseline=None, previous=None, audited=None, pulls=None, client_notes=(), streams_at=None, streams=streams
+    )
 
 
 def _grown(state: ServerState | None, poll: Poll, reading: Reading) -> tuple[Increase | None, Baseline]:
@@ -188,6 +193,12 @@ def _after_success(
         _previous(state, baseline),
         address=poll.address or (state.address if state else None),
     )
+
+
+def _client_notes(state: ServerState | None, reading: Reading) -> tuple[str, ...]:
+    """What has to be said of an origin's clients: of the newest list, which most polls do not ask for."""
+    asked = reading.clients is not None or reading.client_notes
+    return reading.client_notes if asked or state is None else state.client_notes
 
 
 def _previous(state: ServerState | None, now: Baseline) -> Baseline | None:

@@ -59,7 +59,8 @@ class ServerState:
     url: what answered so; behind another one other counters go on.
     previous: the baseline before `baseline`: what the newest increase was counted from.
     audited: since when every increase is stored: counters grown since then are what the samples since then add up to.
-    pulls: of the newest list of clients; address: where the server was reached.
+    pulls: of the newest list of clients; client_notes: what had to be said of it.
+    address: where the server was reached.
     """
 
     server_id: int
@@ -80,4 +81,5 @@ class ServerState:
     previous: Baseline | None = None
     audited: Baseline | None = None
     pulls: PullState | None = None
+    client_notes: tuple[str, ...] = ()
     address: str | None = None

@@ -28,7 +28,7 @@ def status_row(state: ServerState, poll: Poll, collector: str) -> Row:
         state.state_since,
         state.failures,
         state.software,
-        list(poll.reading.notes) if poll.reading else [],
+        _notes(state, poll),
         collector,
         state.url,
         state.address,
@@ -40,7 +40,7 @@ def status_row(state: ServerState, poll: Poll, collector: str) -> Row:
         dict(base.counters) if base else {},
         _baseline_row(state.previous),
         _baseline_row(state.audited),
-        _pulls_row(state.pulls),
+        _pulls_row(state.pulls, state.client_notes),
         state.streams_at,
         state.counted_seconds,
         *(state.metrics.get(each.name) for each in METRICS),
@@ -92,15 +92,25 @@ def _baseline_row(base: Baseline | None) -> dict[str, Any] | None:
     }
 
 
-def _pulls_row(pulls: PullState | None) -> dict[str, Any] | None:
+def _notes(state: ServerState, poll: Poll) -> list[str]:
+    """What the answer leaves out; of its clients what the newest list left out, however long ago that is."""
+    if poll.reading is None:
+        return []
+    return list(dict.fromkeys((*poll.reading.notes, *state.client_notes)))
+
+
+def _pulls_row(pulls: PullState | None, notes: tuple[str, ...]) -> dict[str, Any] | None:
+    """The newest list of clients as `server_status` keeps it; `notes` alone where none was whole yet."""
+    said = {"notes": list(notes)} if notes else {}
     if pulls is None:
-        return None
+        return said or None
     return {
         "process": pulls.process,
         "listed_at": pulls.listed_at.isoformat(),
         "sent": dict(pulls.sent),
         "estimated": pulls.estimated,
         "owed": pulls.owed,
+        **said,
     }
 
 
@@ -138,6 +148,7 @@ def _server(row: Mapping[str, Any], streams: Mapping[str, StreamState]) -> Serve
         previous=_baseline(row["previous"]),
         audited=_baseline(row["audited"]),
         pulls=_pulls(row["pulls"]),
+        client_notes=tuple((row["pulls"] or {}).get("notes", ())),
         address=row["address"],
     )
 
@@ -149,7 +160,10 @@ def _baseline(row: Mapping[str, Any] | None) -> Baseline | None:
 
 
 def _pulls(row: Mapping[str, Any] | None) -> PullState | None:
-    return None if row is None else PullState(**{**row, "listed_at": datetime.fromisoformat(row["listed_at"])})
+    if row is None or "listed_at" not in row:
+        return None
+    kept = {name: value for name, value in row.items() if name != "notes"}
+    return PullState(**{**kept, "listed_at": datetime.fromisoformat(row["listed_at"])})
 
 
 def _stream(row: Mapping[str, Any]) -> StreamState:

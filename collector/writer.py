@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from cdn.model import Poll
+from collector import outages
 from collector.advance import Row, Step, advance, sample_row
 from collector.derive import NOTHING_NEW, covered_since
 from collector.followed import OVERFLOW, capped
@@ -113,6 +114,7 @@ class Writer:
         streams: dict[tuple[int, int], Row] = {}
         publications: dict[tuple[Any, ...], Row] = {}
         events: list[Row] = []
+        outage_rows: dict[outages.Key, Row] = {}
         pullers: dict[tuple[int, str], Row] = {}
         links: set[tuple[int, int]] = set()
         newest: dict[int, Poll] = {}
@@ -130,6 +132,7 @@ class Writer:
                 streams[poll.server_id, stream.id] = stream_row(poll.server_id, stream, poll.at)
             publications |= {row[:3]: row for row in step.publications}
             events += step.events
+            outages.together(outage_rows, step.outages)
             if step.clients is not None:
                 links |= {(puller, poll.server_id) for puller in step.clients.links}
                 for each in step.clients.strangers:
@@ -145,6 +148,7 @@ class Writer:
             traffic=minutes,
             publications=[publications[key] for key in sorted(publications)],
             events=events,
+            outages=[outage_rows[key] for key in sorted(outage_rows)],
             pullers=[pullers[key] for key in sorted(pullers)],
         )
         samples.link(connection, links - own.links)

@@ -26,6 +26,7 @@ from db.measurements import (
     traffic_1m,
 )
 from db.models import ServerOrigin, Stream
+from db.rolled import outage
 
 METRIC_COLUMNS = tuple(metric.name for metric in METRICS)
 POLL_COLUMNS = ("up", "reason", "detail", "connect_seconds", "first_byte_seconds", "response_seconds")
@@ -126,6 +127,7 @@ PUBLICATION_COLUMNS = (
     "publisher",
     "format",
 )
+OUTAGE_COLUMNS = ("server_id", "began_by", "began_after", "ended_after", "ended_by", "reason")
 EVENT_COLUMNS = ("server_id", "at", "kind", "stream_id", "after", "before", "now")
 PULLER_COLUMNS = ("server_id", "address", "streams", "connections", "connected_seconds", "first_at", "at")
 # A minute is added to, never replaced; what a source does not count stays unknown.
@@ -138,6 +140,11 @@ _REPLACE_STATUS = replace_all(STATUS_COLUMNS, ("server_id",))
 _REPLACE_STREAM_STATUS = replace_all(STREAM_STATUS_COLUMNS, ("server_id", "stream_id"))
 
 _REPLACE_PUBLICATION = replace_all(PUBLICATION_COLUMNS, ("server_id", "stream_id", "began_by"))
+# Its beginning and reason stay as they were stored; the one that ends it knows them as bounds alone.
+_END_OUTAGE = (
+    "(server_id, began_by) DO UPDATE SET ended_after = EXCLUDED.ended_after, ended_by = EXCLUDED.ended_by"
+    " WHERE outage.ended_by IS NULL"
+)
 _SEE_PULLER = replace_all(tuple(name for name in PULLER_COLUMNS if name != "first_at"), ("server_id", "address"))
 
 _LOCK_STATUS = text("SELECT server_id, at FROM server_status WHERE server_id = ANY(:ids) ORDER BY server_id FOR UPDATE")
@@ -237,6 +244,7 @@ def write(
     traffic: Sequence[Row],
     publications: Sequence[Row] = (),
     events: Sequence[Row] = (),
+    outages: Sequence[Row] = (),
     pullers: Sequence[Row] = (),
 ) -> None:
     """Write one batch; at most one status row a server and one row a stream or publication. Commit is the caller's."""
@@ -247,6 +255,7 @@ def write(
     upsert(connection, traffic_1m, TRAFFIC_COLUMNS, traffic, _ADD_TRAFFIC)
     upsert(connection, publication, PUBLICATION_COLUMNS, publications, _REPLACE_PUBLICATION)
     upsert(connection, event, EVENT_COLUMNS, events, "DO NOTHING")
+    upsert(connection, outage, OUTAGE_COLUMNS, outages, _END_OUTAGE)
     upsert(connection, puller, PULLER_COLUMNS, pullers, _SEE_PULLER)
 
 

@@ -49,14 +49,15 @@ def read(target: Target, wanted: Wanted) -> Script:
     if not listed.complete:
         notes.append(f"More than {wanted.max_streams:,} streams: the rest is not read.")
     streams, clients, clients_complete = listed.streams, None, True
+    of_clients: list[str] = []
     if wanted.clients:
         try:
             clients, clients_complete = yield from read_clients(listed.urls, wanted.max_clients)
         except PollError as error:
             # Summaries and streams are worth having without them.
-            notes.append(f"Its clients could not be read, so its viewers are not known: {error.detail}")
+            of_clients.append(f"Its clients could not be read, so its viewers are not known: {error.detail}")
     if clients is not None:
-        notes += about(clients, wanted.max_clients if not clients_complete else None)
+        of_clients += about(clients, wanted.max_clients if not clients_complete else None)
         if clients_complete:
             streams = less_publishers(streams, clients)
     gauges["live_streams"] = float(sum(stream.publishing for stream in streams))
@@ -75,9 +76,10 @@ def read(target: Target, wanted: Wanted) -> Script:
         streams_complete=listed.complete,
         now=_now(data),
         software=f"SRS {text(own.get('version'), 40)}".strip(),
-        notes=tuple(notes),
+        notes=(*notes, *of_clients),
         clients=clients,
         clients_complete=clients_complete,
+        client_notes=tuple(of_clients),
     )
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from cdn.clock import utc_now
 from cdn.health import ChannelState
@@ -23,6 +23,8 @@ from web.api.shapes import Channel, ChannelCopy, ChannelWithCopies, Event, Publi
 
 DEFAULT_HOURS = 24
 Row = dict[str, Any]
+# (the list's name, what reads it, its column of time, the rest of a row's key: a number and text) → its rows.
+PageOf = Callable[[str, Callable[..., Any], str, Callable[[Row], Key]], list[Row]]
 
 Since = Annotated[
     Moment | None,
@@ -71,9 +73,7 @@ def channel(_by: Reader, channel_id: Id) -> ChannelWithCopies:
     raise Problem(404, "There is no such channel", f"No server lists channel {channel_id}; GET /channels tells them.")
 
 
-@router.get("/publications", responses={**READS, **paging.LINK})
-def publications(
-    _by: Reader,
+def _newest(
     request: Request,
     response: Response,
     since: Since = None,
@@ -81,68 +81,46 @@ def publications(
     server_id: OneServer = None,
     limit: Limit = USUAL,
     cursor: Cursor = None,
-) -> list[Publication]:
+) -> PageOf:
+    """The page that is asked for, of any list that is read newest first."""
+    now = utc_now()
+    start = now - timedelta(hours=DEFAULT_HOURS) if since is None else since
+
+    def page(name: str, read: Callable[..., Any], at: str, rest: Callable[[Row], Key]) -> list[Row]:
+        after = None if cursor is None else paging.decode(name, cursor, (int, int, int, str))
+        before = now if after is None else min(paging.time_of(after[0]), now)
+
+        def rows(most: int) -> list[Row]:
+            engine = engines.shared()
+            return records(read(engine, before, since=start, channel_id=channel_id, server_id=server_id, most=most))
+
+        def key(row: Row) -> Key:
+            return paging.newest_first(row[at]), row["server_id"], *rest(row)
+
+        shown, more = paging.page_of(rows, key, lambda row: key(row)[:2], after, limit)
+        if more is not None:
+            # Pages that follow are of the same time, however long somebody reads.
+            fixed = {} if since is not None else {"since": start.isoformat()}
+            paging.point_on(request, response, paging.encode(name, more), **fixed)
+        return shown
+
+    return page
+
+
+Newest = Annotated[PageOf, Depends(_newest)]
+
+
+@router.get("/publications", responses={**READS, **paging.LINK})
+def publications(_by: Reader, newest: Newest) -> list[Publication]:
     """Publications that went on after `since`, newest first."""
-
-    def read(before: datetime, start: datetime, most: int) -> list[Row]:
-        return records(
-            stored.publications(
-                engines.shared(), before, since=start, channel_id=channel_id, server_id=server_id, most=most
-            )
-        )
-
-    def key(row: Row) -> Key:
-        began = paging.newest_first(row["began_by"])
-        return began, row["server_id"], row["channel_id"], row["publisher"] or ""
-
-    shown = _newest("publications", (int, int, int, str), read, key, since, limit, cursor, request, response)
+    shown = newest(
+        "publications", stored.publications, "began_by", lambda row: (row["channel_id"], row["publisher"] or "")
+    )
     return [Publication(**row) for row in shown]
 
 
 @router.get("/events", responses={**READS, **paging.LINK})
-def events(
-    _by: Reader,
-    request: Request,
-    response: Response,
-    since: Since = None,
-    channel_id: OneChannel = None,
-    server_id: OneServer = None,
-    limit: Limit = USUAL,
-    cursor: Cursor = None,
-) -> list[Event]:
+def events(_by: Reader, newest: Newest) -> list[Event]:
     """What happened after `since`, newest first."""
-
-    def read(before: datetime, start: datetime, most: int) -> list[Row]:
-        return records(
-            stored.events(engines.shared(), before, since=start, channel_id=channel_id, server_id=server_id, most=most)
-        )
-
-    def key(row: Row) -> Key:
-        return paging.newest_first(row["at"]), row["server_id"], row["channel_id"] or 0, row["kind"]
-
-    shown = _newest("events", (int, int, int, str), read, key, since, limit, cursor, request, response)
+    shown = newest("events", stored.events, "at", lambda row: (row["channel_id"] or 0, row["kind"]))
     return [Event(**row) for row in shown]
-
-
-def _newest(
-    name: str,
-    kinds: tuple[type, ...],
-    read: Callable[[datetime, datetime, int], list[Row]],
-    key: Callable[[Row], Key],
-    since: datetime | None,
-    limit: int,
-    cursor: str | None,
-    request: Request,
-    response: Response,
-) -> list[Row]:
-    """A page of what `read(before, since, so many)` brings newest first."""
-    now = utc_now()
-    start = now - timedelta(hours=DEFAULT_HOURS) if since is None else since
-    after = None if cursor is None else paging.decode(name, cursor, kinds)
-    before = now if after is None else min(paging.time_of(after[0]), now)
-    shown, more = paging.page_of(lambda most: read(before, start, most), key, lambda row: key(row)[:2], after, limit)
-    if more is not None:
-        # Pages that follow are of the same time, however long somebody reads.
-        fixed = {} if since is not None else {"since": start.isoformat()}
-        paging.point_on(request, response, paging.encode(name, more), **fixed)
-    return shown
