@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, TextClause, text
 
 from db import groups, partitions, rollup_sql
 from db.bulk import copy
@@ -87,6 +87,7 @@ def _chunk(engine: Engine, seconds: int, closed: datetime) -> int:
     with reachable(engine), engine.begin() as connection:
         if not connection.scalar(rollup_sql.TRY_LOCK):
             return 0
+        connection.execute(rollup_sql.ROOM)
         rows = connection.execute(_TAKE, {"seconds": seconds, "closed": closed, "most": MOST_DUE})
         due: dict[datetime, set[int]] = {}
         for row in rows:
@@ -133,7 +134,7 @@ def _five_minutes(connection: Connection, run: Run) -> None:
     connection.execute(rollup_sql.SERVER_5M, ends)
     connection.execute(rollup_sql.STREAM_5M, ends)
     connection.execute(rollup_sql.CHANNEL_5M, bounds)
-    connection.execute(rollup_sql.GROUP_5M, bounds)
+    _grouped(connection, rollup_sql.GROUP_5M, run)
 
 
 def _hours(connection: Connection, run: Run) -> None:
@@ -142,9 +143,15 @@ def _hours(connection: Connection, run: Run) -> None:
         rollup_sql.SERVER_1H,
         rollup_sql.STREAM_1H,
         rollup_sql.CHANNEL_1H,
-        rollup_sql.GROUP_1H,
     ):
         connection.execute(statement, run.bounds)
+    _grouped(connection, rollup_sql.GROUP_1H, run)
+
+
+def _grouped(connection: Connection, statement: TextClause, run: Run) -> None:
+    connection.execute(rollup_sql.HASHED)
+    connection.execute(statement, run.bounds)
+    connection.execute(rollup_sql.ANY_JOIN)
 
 
 def _oldest(engine: Engine, seconds: int) -> datetime:

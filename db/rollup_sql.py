@@ -32,6 +32,11 @@ from db.rolled import (
 
 # One program at a time; until the end of its transaction.
 TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtext('roll up'))")
+# Five minutes of a large fleet are sorted and added up in memory.
+ROOM = text("SET LOCAL work_mem = '64MB'")
+# The newest rows are beyond what the planner knows of a table. It takes them for one, and would go through all of them
+# once for each server.
+HASHED, ANY_JOIN = text("SET LOCAL enable_nestloop = off"), text("SET LOCAL enable_nestloop = on")
 # A stream's gauges are those of the end of its minute; nobody knows them for a longer time before.
 STREAM_KNOWN_SECONDS = 150
 _GROUP_SUMS = (
@@ -77,19 +82,31 @@ def _within(begin: str, end: str) -> str:
     return f"greatest(0, least({end}, b1) - greatest({begin}, b0))"
 
 
-def _cut(source: str, where: str, times: str, begin: str) -> str:
-    """CTE `cut`: every row of `source` once for each bucket it reaches into, with its bounds b0 and b1."""
+def _epoch(moment: str) -> str:
+    # Not extract(): that goes through numeric, at many times the price.
+    return f"date_part('epoch', {moment})"
+
+
+def _read(source: str, where: str, times: str, begin: str) -> str:
+    """CTE `seen`: the rows of `source` that reach into the run; g0, e: seconds; first, last: numbers of its buckets."""
     return (
-        f"cut AS (SELECT row.*, number * 300.0::float8 AS b0, number * 300.0::float8 + 300 AS b1,"
-        " to_timestamp(number * 300) AS bucket"
-        f" FROM (SELECT {source}.*, extract(epoch FROM {source}.since)::float8 AS g0,"
-        f"  extract(epoch FROM {source}.at)::float8 AS e, {times}"
+        f"seen AS (SELECT row.*, floor({begin} / 300)::bigint AS first, ceil(e / 300)::bigint - 1 AS last"
+        f" FROM (SELECT {source}.*, {_epoch(f'{source}.since')} AS g0, {_epoch(f'{source}.at')} AS e, {times}"
         f"  FROM ends JOIN {source} ON {source}.server_id = ends.server_id"
-        f"  WHERE {source}.at > :start AND {where}) row"
-        f" CROSS JOIN LATERAL generate_series("
-        f"  greatest(floor({begin} / 300), extract(epoch FROM CAST(:start AS timestamptz)) / 300)::bigint,"
-        "  least(ceil(e / 300), extract(epoch FROM CAST(:end AS timestamptz)) / 300)::bigint - 1) AS number)"
+        f"  WHERE {source}.at > :start AND {where}) row)"
     )
+
+
+# Most rows lie in one bucket, as they are; the others are cut: once for each bucket, with its bounds b0 and b1.
+_RUN = (
+    f"{_epoch('CAST(:start AS timestamptz)')}::bigint / 300",
+    f"{_epoch('CAST(:end AS timestamptz)')}::bigint / 300 - 1",
+)
+_IS_WHOLE = f"first = last AND first BETWEEN {_RUN[0]} AND {_RUN[1]}"
+_CUT = (
+    "(SELECT seen.*, number, number * 300.0::float8 AS b0, number * 300.0::float8 + 300 AS b1 FROM seen"
+    f" CROSS JOIN LATERAL generate_series(greatest(first, {_RUN[0]}), least(last, {_RUN[1]})) AS number"
+)
 
 
 _ENDS = (
@@ -134,24 +151,27 @@ TRAFFIC_1H = _upsert(
 
 
 def _wide_5m() -> str:
-    counters = ", ".join(
-        f"(sum({_part(name, 'c0', 'e')}) FILTER (WHERE {_within('c0', 'e')} > 0))::bigint AS {name}"
-        for name in WIDE_COUNTERS
-    )
+    counters = ", ".join(f"sum({name})::bigint AS {name}" for name in WIDE_COUNTERS)
     gauges = ", ".join(
-        f"sum({name} * w) FILTER (WHERE w > 0) / nullif(sum(w) FILTER (WHERE {name} IS NOT NULL), 0),"
-        f" min({name}) FILTER (WHERE w > 0), max({name}) FILTER (WHERE w > 0),"
-        f" nullif(sum(w) FILTER (WHERE {name} IS NOT NULL), 0)"
+        f"sum({name} * w) / sum(w) FILTER (WHERE {name} IS NOT NULL), min({name}), max({name}),"
+        f" sum(w) FILTER (WHERE {name} IS NOT NULL)"
         for name in WIDE_GAUGES
     )
-    times = "extract(epoch FROM sample.at)::float8 - coalesce(sample.counted_seconds, 0) AS c0"
+    times = f"{_epoch('sample.at')} - coalesce(sample.counted_seconds, 0) AS c0"
+    where = "sample.at <= ends.until AND sample.at <= :last"
+    grown = ", ".join(f"CASE WHEN counted > 0 THEN {_part(name, 'c0', 'e')} END" for name in WIDE_COUNTERS)
+    known = ", ".join(f"CASE WHEN w > 0 THEN {name} END" for name in WIDE_GAUGES)
+    whole = f"{_IS_WHOLE} AND up AND e > g0 AND counted_seconds > 0"
     return (
-        f"WITH {_ENDS}, {_cut('sample', 'sample.at <= ends.until AND sample.at <= :last', times, 'least(c0, g0)')},"
-        f" weighed AS (SELECT cut.*, {_within('g0', 'e')} AS covered,"
-        f"  CASE WHEN up THEN {_within('g0', 'e')} ELSE 0 END AS w FROM cut)"
-        " SELECT server_id, bucket AS at, sum(covered) AS covered_seconds, sum(w) AS up_seconds,"
-        f" coalesce(sum({_within('c0', 'e')}) FILTER (WHERE counted_seconds IS NOT NULL), 0) AS counted_seconds,"
-        f" {counters}, {gauges} FROM weighed GROUP BY 1, 2"
+        f"WITH {_ENDS}, {_read('sample', where, times, 'least(c0, g0)')},"
+        f" parts AS (SELECT server_id, first AS number, e - g0 AS covered, e - g0 AS w, counted_seconds AS counted,"
+        f"  {', '.join((*WIDE_COUNTERS, *WIDE_GAUGES))} FROM seen WHERE {whole}"
+        f" UNION ALL SELECT server_id, number, covered, w, counted, {grown}, {known} FROM (SELECT cut.*,"
+        f"  {_within('g0', 'e')} AS covered, CASE WHEN up THEN {_within('g0', 'e')} ELSE 0 END AS w,"
+        f"  CASE WHEN counted_seconds IS NOT NULL THEN {_within('c0', 'e')} ELSE 0 END AS counted"
+        f"  FROM {_CUT} WHERE ({whole}) IS NOT TRUE) cut) weighed)"
+        " SELECT server_id, to_timestamp(number * 300) AS at, sum(covered), sum(w), sum(counted),"
+        f" {counters}, {gauges} FROM parts GROUP BY server_id, number"
     )
 
 
@@ -173,20 +193,25 @@ SERVER_1H = _upsert(server_1h, _names(server_1h), _wide_1h())
 
 
 def _streams_5m() -> str:
-    last = "stream_sample.at <= ends.until + interval '150 seconds' AND stream_sample.at <= :last_stream"
-    seen = f"greatest(g0, e - {STREAM_KNOWN_SECONDS})"
+    where = (
+        "stream_sample.at <= ends.until + interval '150 seconds' AND stream_sample.at <= :last_stream"
+        " AND stream_sample.since < :end AND stream_sample.since < stream_sample.at"
+    )
+    known = f"greatest(g0, e - {STREAM_KNOWN_SECONDS})"
     return (
-        f"WITH {_ENDS}, {_cut('stream_sample', last, 'true AS stream', 'g0')},"
-        f" weighed AS (SELECT cut.*, {_within('g0', 'e')} AS covered, {_within(seen, 'e')} AS w FROM cut)"
-        " SELECT server_id, stream_id, bucket AS at,"
-        f" sum({_part('egress_bytes', 'g0', 'e')})::bigint AS egress_bytes,"
-        f" sum({_part('ingress_bytes', 'g0', 'e')})::bigint AS ingress_bytes,"
-        " sum(counted_seconds * covered / nullif(e - g0, 0)) AS counted_seconds,"
+        f"WITH {_ENDS}, {_read('stream_sample', where, 'true AS stream', 'g0')},"
+        " parts AS (SELECT server_id, stream_id, first AS number, egress_bytes, ingress_bytes, counted_seconds,"
+        f"  e - {known} AS w, publishing, viewers FROM seen WHERE {_IS_WHOLE}"
+        f" UNION ALL SELECT server_id, stream_id, number, {_part('egress_bytes', 'g0', 'e')},"
+        f"  {_part('ingress_bytes', 'g0', 'e')}, counted_seconds * {_within('g0', 'e')} / (e - g0), w, publishing,"
+        "  CASE WHEN w > 0 THEN viewers END FROM (SELECT cut.*,"
+        f"  {_within(known, 'e')} AS w FROM {_CUT} WHERE NOT ({_IS_WHOLE})) cut) weighed)"
+        " SELECT server_id, stream_id, to_timestamp(number * 300) AS at, sum(egress_bytes)::bigint AS egress_bytes,"
+        " sum(ingress_bytes)::bigint AS ingress_bytes, sum(counted_seconds) AS counted_seconds,"
         " coalesce(sum(w) FILTER (WHERE publishing), 0) AS publishing_seconds,"
-        " sum(viewers * w) / nullif(sum(w) FILTER (WHERE viewers IS NOT NULL), 0) AS viewers,"
-        " max(viewers) FILTER (WHERE w > 0) AS viewers_max,"
+        " sum(viewers * w) / sum(w) FILTER (WHERE viewers IS NOT NULL) AS viewers, max(viewers) AS viewers_max,"
         " coalesce(sum(w) FILTER (WHERE viewers IS NOT NULL), 0) AS viewers_known"
-        " FROM weighed WHERE e > g0 GROUP BY 1, 2, 3"
+        " FROM parts GROUP BY server_id, stream_id, number"
     )
 
 
