@@ -47,9 +47,9 @@ class Quantity:
 
 _IN_MINUTES = ("egress_bytes", "ingress_bytes", "internal_bytes", "origin_bytes")
 _SECONDS_IN_MINUTES = {"viewers": "viewer_seconds", "live_streams": "stream_seconds"}
-_CACHE = ("hit", "miss", "bypass", "expired", "stale", "updating", "revalidated", "scarce")
+ANSWERED = ("hit", "miss", "bypass", "expired", "stale", "updating", "revalidated", "scarce")
 # What was answered out of the cache, whether or not the origin was asked if it still holds.
-_FROM_CACHE = ("hit", "stale", "updating", "revalidated")
+FROM_CACHE = ("hit", "stale", "updating", "revalidated")
 _UNITS = {Unit.BYTES: "bytes", Unit.COUNT: "count", Unit.RATIO: "ratio", Unit.SECONDS: "seconds", Unit.LOAD: "load"}
 
 
@@ -126,8 +126,8 @@ _MADE: tuple[Quantity, ...] = (
         "ratio",
         Source.POLLS,
         Across.RATIO,
-        f"CASE WHEN count(cache_hit) > 0 THEN ({_sums(tuple(f'cache_{each}' for each in _FROM_CACHE))})::float8 END",
-        _sums(tuple(f"cache_{each}" for each in _CACHE)),
+        f"CASE WHEN count(cache_hit) > 0 THEN ({_sums(tuple(f'cache_{each}' for each in FROM_CACHE))})::float8 END",
+        _sums(tuple(f"cache_{each}" for each in ANSWERED)),
     ),
     Quantity(
         "server_error_ratio",
