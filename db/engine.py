@@ -140,9 +140,10 @@ def editing(engine: Engine) -> Iterator[Session]:
         raise Changed from None
     except IntegrityError as error:
         # Two who add the same name at the same moment: the second is told like one who comes later.
-        if "uq_server_name" not in str(error.orig):
+        noun = next((noun for noun in ("server", "contract") if f"uq_{noun}_name" in str(error.orig)), None)
+        if noun is None:
             raise
-        raise Invalid({"name": "somebody just added a server of this name"}) from None
+        raise Invalid({"name": f"somebody just added a {noun} of this name"}) from None
 
 
 @contextmanager
