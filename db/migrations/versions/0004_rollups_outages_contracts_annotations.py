@@ -134,6 +134,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("server_id", "began_by", name=op.f("pk_outage")),
     )
     op.create_index("ix_outage_began_by", "outage", ["began_by"], unique=False)
+    # What goes on already has begun: else it would be told only once it is over.
+    op.execute(
+        "INSERT INTO outage (server_id, began_by, began_after, reason)"
+        " SELECT server_id, state_since, good_at, reason FROM server_status WHERE NOT up"
+    )
     op.create_table(
         "rollup_due",
         sa.Column("seconds", sa.Integer(), nullable=False),
