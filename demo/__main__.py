@@ -1,4 +1,5 @@
-"""`python -m demo` runs the simulated CDN; `python -m demo fleet` prints it as a file to import."""
+"""`python -m demo` runs the simulated CDN; `python -m demo fleet` prints it as a file to import, and
+`python -m demo history` writes weeks of its history into DATABASE_URL."""
 
 from __future__ import annotations
 
@@ -65,9 +66,13 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     line = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     line.add_argument(
-        "command", nargs="?", choices=("run", "fleet"), default="run", help="run it (default), or print it"
+        "command",
+        nargs="?",
+        choices=("run", "fleet", "history"),
+        default="run",
+        help="run it (default), print it, or write its history",
     )
-    size = line.add_argument_group("size (the same for run and fleet)")
+    size = line.add_argument_group("size (the same for all three)")
     add = size.add_argument
     add("--servers", type=_whole(2, 20_000), help="number of servers (default 24, of all kinds, in two tiers)")
     add("--origins", type=_whole(1, 5_000), help="how many of them are origins (default one in 16)")
@@ -98,6 +103,18 @@ def parser() -> argparse.ArgumentParser:
         default=1980,
         help="port of truth and scenarios on 127.0.0.1, 0 for none (default %(default)s)",
     )
+    past = line.add_argument_group("history")
+    past.add_argument("--days", type=_whole(2, 400), default=90, help="days of history (default %(default)s)")
+    past.add_argument(
+        "--stream-days",
+        type=_whole(2, 400),
+        default=62,
+        help="of them with five minutes of streams (default %(default)s)",
+    )
+    past.add_argument(
+        "--wide-days", type=_whole(2, 400), default=400, help="of them with five minutes of all metrics (default all)"
+    )
+    past.add_argument("--unless-there", action="store_true", help="no error where there is history already")
     return line
 
 
@@ -148,6 +165,21 @@ async def run(fleet: Fleet, *, scale: float, calm: bool, control_port: int) -> N
     await serving.stop()
 
 
+def _history(fleet: Fleet, options: argparse.Namespace) -> int:
+    # Whoever runs the simulation alone needs neither settings nor database.
+    from cdn.errors import Unavailable
+    from cdn.settings import SettingsError
+    from db.backfill import Unready
+    from demo.history import Extent, tell
+
+    extent = Extent(options.days, options.stream_days, options.wide_days)
+    try:
+        return tell(fleet, extent, unless_there=options.unless_there)
+    except (SettingsError, Unavailable, Unready) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The program; returns its exit code."""
     line = parser()
@@ -159,6 +191,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "fleet":
         sys.stdout.write(servers_toml(fleet))
         return 0
+    if options.command == "history":
+        return _history(fleet, options)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     try:
         asyncio.run(run(fleet, scale=options.scale, calm=options.calm, control_port=options.control))

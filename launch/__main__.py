@@ -22,6 +22,7 @@ WEB_SECONDS = 90.0
 FIRST_RUN_SECONDS = 30.0
 COLLECTOR = Program("collector", (sys.executable, "-m", "collector"))
 DEMO = Program("demo", (sys.executable, "-m", "demo"), stop_seconds=1.0)
+HISTORY = Program("history", (sys.executable, "-m", "demo", "history", "--unless-there"), stop_seconds=1.0)
 
 
 def main() -> int:
@@ -31,7 +32,9 @@ def main() -> int:
     mode = parser.parse_args().mode
     inherited = environment()
     output = Output(
-        ["collector", "web", "demo", "database"], colours=sys.stdout.isatty() and "NO_COLOR" not in inherited
+        ["collector", "web", "demo", "database", "history"],
+        colours=sys.stdout.isatty() and "NO_COLOR" not in inherited,
+        redraws=sys.stdout.isatty(),
     )
     try:
         config = settings()
@@ -78,6 +81,8 @@ class Launch:
         self._supervisor.keep_running(COLLECTOR)
         self._supervisor.keep_running(self._web())
         self._announce()
+        if self._mode == "demo":
+            self._supervisor.run_beside(HISTORY)
 
     def close_database(self) -> None:
         """End our own PostgreSQL, at once where we are in a hurry."""

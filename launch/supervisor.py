@@ -35,6 +35,7 @@ class Supervisor:
         self._started: dict[str, float] = {}
         self._pauses: dict[str, float] = {}
         self._due: dict[str, float] = {}
+        self._beside: set[str] = set()
         self._stopping = False
         self.hurried = False  # interrupted once more while stopping
 
@@ -61,6 +62,11 @@ class Supervisor:
         """Start `program`, and again whenever it ends, until `stop`."""
         self._programs[program.name] = program
         self._start(program)
+
+    def run_beside(self, program: Program) -> None:
+        """Start `program` beside the others, once, and show how far it says it is; its failure stops nobody."""
+        self._beside.add(program.name)
+        self.keep_running(program)
 
     def wait_until(self, done: Callable[[], bool], seconds: float) -> bool:
         """Tick until `done` or until `seconds` have passed; returns whether it is done."""
@@ -117,14 +123,21 @@ class Supervisor:
         self._started[program.name] = time.monotonic()
 
     def _pass_on(self, child: Child) -> None:
+        name = child.program.name
+        show = self._output.progress if name in self._beside else self._output.line
         for line in child.lines():
-            self._output.line(child.program.name, line)
+            show(name, line)
 
     def _bury(self, child: Child) -> None:
         name = child.program.name
         self._pass_on(child)
         child.close()
         del self._running[name]
+        if name in self._beside:
+            self._output.end_progress()
+            if child.process.returncode:
+                self._output.say(f"{name} {child.how_it_ended}; its lines above say why")
+            return
         now = time.monotonic()
         settled = now - self._started[name] > SETTLED_SECONDS
         pause = FIRST_PAUSE if settled else self._pauses.get(name, FIRST_PAUSE)

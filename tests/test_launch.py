@@ -125,6 +125,42 @@ def test_who_dies_is_started_again_with_growing_pauses(
     assert "launch │ child ended with exit status 1; it starts again in 0 s" in terminal.lines()
 
 
+def test_who_runs_beside_is_shown_how_far_it_is_and_is_not_started_again(
+    supervisor: Supervisor, terminal: Terminal
+) -> None:
+    supervisor.run_beside(python("print('5 % begins'); print('7 % goes on'); print('42 % middle'); print('all there')"))
+    assert supervisor.wait_until(lambda: "all there" in terminal.getvalue(), 30)
+    supervisor.wait_until(lambda: False, 0.3)
+    assert terminal.lines() == [
+        "child  │ █░░░░░░░░░░░░░░░░░░░░░░░   5 %  begins",
+        "child  │ ██████████░░░░░░░░░░░░░░  42 %  middle",
+        "child  │ all there",
+    ]
+
+
+def test_who_fails_beside_is_said_and_stops_nobody(supervisor: Supervisor, terminal: Terminal) -> None:
+    supervisor.keep_running(python("import time; print('here'); time.sleep(60)", name="lasting"))
+    supervisor.run_beside(python("raise SystemExit(3)"))
+    assert supervisor.wait_until(lambda: "exit status 3" in terminal.getvalue(), 30)
+    assert "launch │ child ended with exit status 3; its lines above say why" in terminal.lines()
+    supervisor.wait_until(lambda: False, 0.3)
+    assert terminal.getvalue().count("exit status") == 1
+
+
+def test_on_a_terminal_the_bar_stays_below_the_lines_of_others() -> None:
+    terminal = Terminal()
+    output = Output(["web", "history"], colours=False, redraws=True, stream=terminal)
+    output.progress("history", "50 % half \x1b[31mway")
+    output.line("web", "hello")
+    output.progress("history", "100 % done")
+    output.end_progress()
+    output.line("web", "bye")
+    bar = "history │ ████████████░░░░░░░░░░░░  50 %  half way"
+    full = "history │ ████████████████████████ 100 %  done"
+    clear = "\r\x1b[K"
+    assert terminal.getvalue() == (f"{bar}{clear}web     │ hello\n{bar}{clear}{full}{clear}web     │ bye\n")
+
+
 def test_stop_lets_a_child_end_in_order(supervisor: Supervisor, terminal: Terminal) -> None:
     supervisor.keep_running(
         python(

@@ -21,6 +21,7 @@ MODULES = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "json
 RUN_SQL = {"text", "exec_driver_sql", "copy_expert", "literal_column", "DDL"}
 # SQL that is put together when it is asked: where, and of what. Everything else is fixed when the module is loaded.
 PUT_TOGETHER = {
+    "db/backfill.py:write": "names of our own tables and columns",
     "db/bulk.py:copy": "names of our own tables and columns",
     "db/bulk.py:upsert": "names and types of our own columns, and a clause of db/samples.py",
     "db/engine.py:_limits": "a number of milliseconds",
