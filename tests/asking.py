@@ -68,7 +68,11 @@ class Operation:
 
 
 # What stands for the parameters in paths; the bodies' examples would knock at addresses of others.
-PATH = {"server_id": "1", "channel_id": "1", "token_id": "1", "user_id": "1", "address": "192.0.2.7"}
+PATH = {
+    **dict.fromkeys(("server_id", "channel_id", "contract_id", "annotation_id", "token_id", "user_id"), "1"),
+    "address": "192.0.2.7",
+    "month": "2026-10",
+}
 NOBODY = "http://127.0.0.1:9"
 
 
@@ -94,4 +98,6 @@ def _operations() -> Iterator[Operation]:
                 asked = asked.replace(f"{{{name}}}", value)
             if path == "/metrics/query":
                 asked += "?metric=delivered"
+            if path == "/contracts/{contract_id}/invoice-check":
+                asked += "?month=2026-10&bps=1000000"
             yield Operation(method.upper(), asked, scopes[0] if scopes else None, body)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from fastapi.testclient import TestClient
@@ -15,6 +15,8 @@ from starlette.routing import Route
 import web.api.auth
 import web.routes
 from actions.add_server import add_server
+from actions.annotations import add_annotation
+from actions.contracts import add_contract
 from actions.tokens import make_token
 from cdn.clock import utc_now
 from cdn.model import LOCAL_ADMIN
@@ -70,6 +72,10 @@ def fill_it(engine: Engine) -> dict[str, int]:
     """A fleet with one of everything that can be asked for by its id: each has the id 1. Returns ids of accounts."""
     ids = people_it(engine)
     add_server(engine, SERVER, key="", by=LOCAL_ADMIN)
+    terms = {"name": "Nordlink", "provider": "Nordlink", "price": "1", "starts_on": "2026-01-01"}
+    add_contract(engine, terms, by=LOCAL_ADMIN)
+    marker = {"at": datetime(2026, 11, 2, tzinfo=UTC), "words": "deploy"}
+    add_annotation(engine, marker, by=LOCAL_ADMIN)
     make_token(engine, "target's", "read", None, by=LOCAL_ADMIN, user_id=ids["target"], now=utc_now())
     with engine.begin() as connection:
         connection.exec_driver_sql("INSERT INTO channel (vhost, app, name) VALUES ('', 'live', 'news')")

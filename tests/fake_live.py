@@ -25,7 +25,7 @@ from cdn.clock import utc_now
 from cdn.errors import Unavailable
 from cdn.health import server_state
 from cdn.metrics import GAUGES
-from tests import fake_channels, fake_working
+from tests import fake_availability, fake_bills, fake_channels, fake_history, fake_working
 
 STATES = ("calm", "problems", "blind", "empty", "away", "many", "hostile", "one", "waiting", "all_down", "off_air")
 REGIONS = {
@@ -392,6 +392,9 @@ def install(state: Callable[[], str], put: Callable[[Any, str, Any], None] = set
     put(db.server, "server_streams", asked(server_streams))
     put(db.server, "state_changes", asked(state_changes))
     _install_working(asked, put)
+    fake_bills.install(state, put, HOSTILE)
+    fake_history.install(state, put, utc_now, HOSTILE)
+    fake_availability.install(state, fleet, HOSTILE, put)
     for name in ("channels", "copies", "publications", "events"):
         put(db.channels, name, of_channels(getattr(fake_channels, name)))
 

@@ -37,8 +37,9 @@ function dressed(plot, text) {
   const small = innerWidth <= 640;
   const touch = matchMedia("(pointer: coarse)").matches;
   const palette = colours(plot.parentElement);
+  // A region may be called like a colour.
   const spec = JSON.parse(text, (key, value) =>
-    typeof value === "string" && value.startsWith("var(--") ? palette.resolve(value) : value);
+    typeof value === "string" && key !== "name" && value.startsWith("var(--") ? palette.resolve(value) : value);
   const [card, ink, muted, grid] = ["card", "text", "muted", "grid"].map((name) => palette.resolve(`var(--${name})`));
   palette.done();
   const family = getComputedStyle(plot).fontFamily;
@@ -77,14 +78,18 @@ function rows(plot) {
   const names = [...new Set(plot._fullData.map((trace) => trace.name))];
   const moments = new Map();
   for (const trace of plot._fullData) {
-    const start = new Date(`${trace.x0.replace(" ", "T")}Z`).getTime();
+    const start = typeof trace.x0 === "number" ? trace.x0 : new Date(`${trace.x0.replace(" ", "T")}Z`).getTime();
     Array.from(trace.y, (value, place) => {
       const at = start + place * trace.dx;
       if (!moments.has(at)) moments.set(at, new Map());
       if (Number.isFinite(value)) moments.get(at).set(trace.name, value);
     });
   }
-  return { names, moments: [...moments].sort(([one], [other]) => other - one) };
+  // Time runs backwards, the newest first; a share of the month forwards.
+  const axis = plot._fullLayout.xaxis;
+  const linear = axis.type === "linear";
+  const sorted = [...moments].sort(([one], [other]) => (linear ? one - other : other - one));
+  return { names, moments: sorted, suffix: linear ? axis.ticksuffix : null };
 }
 
 function cell(tag, text, number) {
@@ -95,15 +100,18 @@ function cell(tag, text, number) {
 }
 
 function tabulate(plot, box, unit) {
-  const { names, moments } = rows(plot);
+  const { names, moments, suffix } = rows(plot);
   const table = document.createElement("table");
   table.className = "tb";
   const head = table.createTHead().insertRow();
-  head.append(cell("th", "Time"), ...names.map((name) => cell("th", unit ? `${plain(name)}, ${unit}` : plain(name), true)));
+  head.append(cell("th", suffix === null ? "Time" : "Share"), ...names.map((name) => cell("th", unit ? `${plain(name)}, ${unit}` : plain(name), true)));
   const body = table.createTBody();
+  // Over more than a day the time alone does not say when.
+  const days = suffix === null && moments.length > 1 && moments[0][0] - moments.at(-1)[0] > 86_400_000;
   for (const [at, values] of moments) {
     const row = body.insertRow();
-    row.append(cell("td", new Date(at).toISOString().slice(11, 19)));
+    const said = suffix === null ? new Date(at).toISOString() : `${at.toFixed(2)}${suffix}`;
+    row.append(cell("td", days ? said.slice(0, 16).replace("T", " ") : suffix === null ? said.slice(11, 19) : said));
     for (const name of names) {
       const value = values.get(name);
       row.append(cell("td", value === undefined ? "–" : value.toLocaleString("en", { maximumFractionDigits: 1 }), true));

@@ -72,14 +72,14 @@ def stacked_area(wide: pd.DataFrame, zone: tzinfo, height: int) -> go.Figure:
 
     Plotly would draw a stack straight across a gap, so each unbroken piece is a stack of its own.
     """
-    figure = go.Figure(layout=_layout(height))
+    figure = go.Figure(layout=time_layout(height))
     step = _step(wide.index)
     figure.update_xaxes(range=_range(wide.index, step, zone))
     for piece, (start, end) in enumerate(_pieces(wide.notna().any(axis="columns").to_numpy(dtype=bool))):
         part = wide.iloc[start:end]
         for place, name in enumerate(wide.columns):
             figure.add_scatter(
-                name=_label(name) if name else "No region",
+                name=label(name) if name else "No region",
                 x0=_local(part.index[0], zone),
                 dx=step,
                 y=part[name].to_numpy(dtype=np.float32),
@@ -109,7 +109,7 @@ def lines(
     filled: the area under the lines is filled; digits: decimals of the numbers; limit: (value, words) of a
     dashed line, left out where it is so far away that it would press the lines flat. The axis starts at zero.
     """
-    figure = go.Figure(layout=_layout(height, digits))
+    figure = go.Figure(layout=time_layout(height, digits))
     if history.empty:
         return figure
     step = _step(history["at"])
@@ -119,7 +119,7 @@ def lines(
         pieces = list(_pieces(~np.isnan(values))) if filled else [(0, len(values))]
         for start, end in pieces:
             figure.add_scatter(
-                name=_label(line.name),
+                name=label(line.name),
                 x0=_local(history["at"].iloc[start], zone),
                 dx=step,
                 y=values[start:end],
@@ -187,7 +187,7 @@ def _range(times: pd.Series | pd.Index, step: float, zone: tzinfo) -> list[str]:
     return [_local(moments[0], zone), _local(moments[-1] + pd.Timedelta(milliseconds=step), zone)]
 
 
-def _label(name: object) -> str:
+def label(name: object) -> str:
     """A name as Plotly shows it letter by letter: it reads markup in names."""
     return escape(plain(name), quote=False)
 
@@ -205,7 +205,7 @@ def _local(at: pd.Timestamp, zone: tzinfo) -> str:
     return at.tz_convert(zone).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 
-def _layout(height: int, digits: int = 1) -> dict[str, Any]:
+def time_layout(height: int, digits: int = 1) -> dict[str, Any]:
     return {
         "height": height,
         "margin": {"l": 44, "r": 6, "t": 8, "b": 24},

@@ -15,13 +15,17 @@ from datetime import datetime, timedelta
 import pandas as pd
 import streamlit as st
 
+import db.billing
 import db.channels
+import db.contracts
 import db.engine
 import db.fleet
+import db.invoice
 import db.live
 import db.pullers
 import db.server
 import db.working
+from cdn import months
 from cdn.clock import utc_now
 from cdn.errors import Unavailable
 from cdn.settings import settings
@@ -30,6 +34,9 @@ from db.engine import Engine
 FRESH = 4.0
 Draft = db.fleet.Draft
 Stored = db.fleet.Stored
+Contract = db.contracts.Stored
+MonthBill = db.billing.MonthBill
+InvoiceCheck = db.invoice.Check
 
 
 def engine() -> Engine:
@@ -155,6 +162,29 @@ def sizes() -> pd.DataFrame:
 def pullers() -> pd.DataFrame:
     """See db.pullers.pullers."""
     return db.pullers.pullers(engine(), utc_now())
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False)
+def contracts() -> list[db.contracts.Stored]:
+    """See db.contracts.contracts."""
+    return db.contracts.contracts(engine())
+
+
+@st.cache_data(ttl=60.0, show_spinner=False, max_entries=200)
+def bill(contract: db.contracts.Stored, month: str) -> db.billing.MonthBill:
+    """See db.billing.month."""
+    return db.billing.month(engine(), contract, months.read(month), utc_now())
+
+
+@st.cache_data(ttl=60.0, show_spinner=False, max_entries=200)
+def invoice(contract: db.contracts.Stored, month: str, invoiced_bps: float) -> db.invoice.Check:
+    """See db.invoice.check_invoice."""
+    return db.invoice.check_invoice(engine(), contract, months.read(month), invoiced_bps)
+
+
+def bill_choices() -> tuple[list[str], list[str]]:
+    """Providers, and names of servers, that a contract can name; never cached."""
+    return db.contracts.providers(engine()), db.contracts.servers(engine())
 
 
 @dataclass(frozen=True, slots=True)

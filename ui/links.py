@@ -11,6 +11,8 @@ FLEET = "fleet"
 SYSTEM = "system"
 CHANNELS = "channels"
 ACCESS = "access"
+AVAILABILITY = "availability"
+BILLING = "billing"
 # Served beside the pages, not one of them.
 ACCOUNT = "account"
 
@@ -56,3 +58,24 @@ def enter(url: str) -> str:
 def person(name: str) -> str:
     """Address of the form that changes an account."""
     return f"{ACCESS}?{urlencode({'person': name})}"
+
+
+def billing(**query: str) -> str:
+    """Address of the page about bills with `query`; empty values are left out."""
+    kept = {name: value for name, value in query.items() if value}
+    return f"{BILLING}?{urlencode(kept)}" if kept else BILLING
+
+
+def bill_report(contract_id: int, month: object, zone: str) -> str:
+    """Address of a contract's month to print. Served beside the pages, not one of them."""
+    return f"reports/contract?{urlencode({'id': contract_id, 'month': month, 'zone': zone})}"
+
+
+def availability(**query: str) -> str:
+    """Address of the page of availability, with `query`."""
+    return f"{AVAILABILITY}?{urlencode(query)}" if query else AVAILABILITY
+
+
+def channel_report(channel_id: int, month: str, zone: str) -> str:
+    """Address of a channel's month as a page to print; none of Streamlit's."""
+    return f"reports/channel?{urlencode({'id': channel_id, 'month': month, 'zone': zone})}"

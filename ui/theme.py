@@ -16,7 +16,7 @@ from ui.html import fill, icon, join
 
 _STYLE = Path(__file__).parent / "style"
 # The phone's rules come last.
-SHEETS = ("tokens", "frame", "parts", "lists", "working", "who", "phone")
+SHEETS = ("tokens", "frame", "parts", "lists", "working", "billing", "who", "history", "availability", "phone")
 
 
 @lru_cache(maxsize=1)

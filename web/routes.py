@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from cdn.settings import settings
-from web import metrics, oidc
+from web import metrics, oidc, report_bill, report_channel
 from web.api import mounted
 from web.brand import ASSETS, ICON_SIZES, icon, logo, manifest
 from web.gate import Gate
@@ -21,6 +21,7 @@ from web.head import Head
 from web.headers import Guarded, inline_scripts
 from web.plain import font
 from web.proxies import Proxies
+from web.reports import report
 from web.signin import Door
 from web.visitors import shared
 
@@ -82,6 +83,10 @@ def _send_style(_: Request) -> Response:
     return Response((ASSETS / "sign-in.css").read_bytes(), media_type="text/css", headers={"cache-control": _HOUR})
 
 
+def _send_report_style(_: Request) -> Response:
+    return Response((ASSETS / "report.css").read_bytes(), media_type="text/css", headers={"cache-control": _HOUR})
+
+
 def _send_font(_: Request) -> Response:
     found = font()
     return Response(found, 200 if found else 404, media_type="font/woff2", headers={"cache-control": _HOUR})
@@ -116,6 +121,9 @@ def routes(base_path: str = "") -> list[BaseRoute]:
         Route("/assets/icon-{size:int}.png", _send_icon),
         Route("/assets/sign-in.css", _send_style),
         Route("/assets/sign-in.woff2", _send_font),
+        Route("/assets/report.css", _send_report_style),
+        report("/reports/contract", before, report_bill.read, "billing", "Bills"),
+        report("/reports/channel", before, report_channel.read, "availability?of=Channels", "All channels"),
         Route("/metrics", metrics.send),
         mounted("/api/v1"),
     ]

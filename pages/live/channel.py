@@ -10,6 +10,7 @@ import streamlit as st
 
 from cdn.clock import utc_now
 from cdn.health import CopyState
+from pages.parts import schedule
 from ui import channel, channels, filters, frames, links, numbers, tables, theme, verdict
 from ui.cards import card
 from ui.headline import Headline, headline, live
@@ -126,3 +127,4 @@ def draw_story(publications: pd.DataFrame, events: pd.DataFrame, at: datetime, z
 
 
 st.fragment(draw, run_every=filters.refresh())(st.query_params.get("id", ""))
+schedule.expected(st.query_params.get("id", ""), utc_now())

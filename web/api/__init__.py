@@ -11,13 +11,17 @@ from starlette.routing import Mount
 from cdn import VERSION
 from web.api import (
     alive,
+    analytics,
     auth,
+    availability,
     channels,
+    contracts,
     docs,
     examples,
     fleet,
     history,
     looks,
+    markers,
     problem,
     pullers,
     setup,
@@ -56,6 +60,7 @@ app = FastAPI(
         {"name": "one server", "description": "One server looked into."},
         {"name": "channels", "description": "Channels, publications, events."},
         {"name": "history", "description": "Any metric over time."},
+        {"name": "analytics", "description": "Weeks, months and years."},
         {"name": "set-up", "description": "Servers: add, change, pause, retire, try."},
         {"name": "pullers", "description": "Servers that nobody entered yet."},
         {"name": "access", "description": "Accounts, tokens, and who changed what."},
@@ -64,7 +69,10 @@ app = FastAPI(
 )
 problem.install(app)
 app.openapi = partial(docs.describe, app)  # type: ignore[method-assign]
-for part in (fleet, setup, looks, channels, history, pullers, tokens, users, trail, alive, docs, examples):
+for part in (
+    *(fleet, setup, looks, channels, history, analytics, markers, availability, contracts),
+    *(pullers, tokens, users, trail, alive, docs, examples),
+):
     # Flat, so that every route of a path is known where its methods are told (405).
     app.router.routes.extend(part.router.routes)
 # The last one is the outermost.

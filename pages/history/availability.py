@@ -1,0 +1,247 @@
+"""Availability: were servers up and channels on air when they should have been, and what went wrong?"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta, tzinfo
+from typing import Any, NamedTuple
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from cdn import months
+from cdn.clock import utc_now
+from cdn.months import Month
+from ui import availability as shown
+from ui import cards, download, figures, frames, links, months_shown, numbers, strips, tables, theme, verdict, watched
+from ui.cards import card
+from ui.chart import chart
+from ui.headline import Headline, headline
+from ui.html import fill
+from ui.notices import empty, notice
+from ui.period import zone_name
+
+# Rows as long as nobody asks for more, and then; on a phone the first few.
+ROWS, EVERY, ROWS_ON_PHONE = 50, 200, 8
+HIGH = 210
+_OLDEST = date(2000, 1, 1)
+
+
+class Asked(NamedTuple):
+    """What the page is asked: a month of a zone, of what; the 90 days that end with it."""
+
+    month: Month
+    of: str
+    start: datetime
+    end: datetime
+    first_day: date
+    days: tuple[datetime, ...]
+    before: tuple[datetime, datetime]
+
+
+def draw() -> None:
+    """The page."""
+    now, zone = utc_now(), theme.viewer_zone()
+    above = st.container()
+    asked = ask(now, zone)
+    seen = frames.latest(f"availability {asked.month} {asked.of} {zone}", lambda: read(asked))
+    if not seen.frames:
+        line, text = verdict.cut_off(seen.trouble or "", None, now, zone)
+        with above:
+            headline(Headline(line.tone, line.title, fill("Load the page again in a moment.")))
+        st.html(notice("bad", "database_off", "Availability cannot be read", text))
+        return
+    with above:
+        if seen.trouble is not None:
+            line, text = verdict.cut_off(seen.trouble, seen.at, now, zone)
+            headline(Headline(line.tone, line.title, fill("Load the page again in a moment.")))
+            st.html(notice("bad", "database_off", "The database does not answer: what is below is old", text))
+    at = seen.at if seen.trouble is not None else now
+    with st.container(key="stale" if seen.trouble else "shown"):
+        if asked.of == shown.CHANNELS:
+            draw_channels(asked, seen.frames, at, zone, above if seen.trouble is None else None)
+        else:
+            draw_servers(asked, seen.frames, at, zone, above if seen.trouble is None else None)
+
+
+def ask(now: datetime, zone: tzinfo) -> Asked:
+    """The questions of the page."""
+    offered = {each.words: each for each in months_shown.offered(now, zone, _OLDEST, None)}
+    with st.container(horizontal=True, key="filters"):
+        of = st.segmented_control(
+            "Of what",
+            shown.VIEWS,
+            default=shown.SERVERS,
+            required=True,
+            key="of",
+            bind="query-params",
+            label_visibility="collapsed",
+        )
+        words = st.selectbox(
+            "Month", list(offered), key="month", bind="query-params", label_visibility="collapsed", width=200
+        )
+    month = offered[words]
+    own: Any = zone if hasattr(zone, "key") else months.zone_of("UTC")
+    whole, former = months.span(month, own), months.span(month.shifted(-1), own)
+    last = min(month.last_day, now.astimezone(zone).date())
+    first = last - timedelta(days=shown.DAYS - 1)
+    days = shown.bounds(first, shown.DAYS, own)
+    return Asked(month, of or shown.SERVERS, whole.start, whole.end, first, days, (former.start, former.end))
+
+
+def read(asked: Asked) -> dict[str, pd.DataFrame]:
+    """What the page shows."""
+    if asked.of == shown.CHANNELS:
+        return {
+            "month": watched.airtime((asked.start, asked.end)),
+            "days": watched.airtime_days(asked.days),
+            "drop_outs": watched.drop_outs(asked.start, asked.end),
+            "before": watched.drop_outs(*asked.before),
+        }
+    return {
+        "month": watched.watched((asked.start, asked.end)),
+        "days": watched.watched_days(asked.days),
+        "outages": watched.outages(asked.start, asked.end),
+        "before": watched.outages(*asked.before),
+        "responses": watched.response_times(asked.start, asked.end),
+    }
+
+
+def draw_servers(asked: Asked, seen: dict[str, pd.DataFrame], at: datetime, zone: tzinfo, above: Any) -> None:
+    """Servers, or regions: figures, days, outages, response times."""
+    month, outages = seen["month"], seen["outages"]
+    if month.empty:
+        nothing(above, "No server was watched then", "Add a server, and its history begins.")
+        return
+    total: Any = next(watched.uptime(month).itertuples())
+    if above is not None:
+        with above:
+            headline(shown.headline(total, shown.month_words(asked.month, at, zone)))
+    gone: Any = next(watched.repairs(outages, asked.start, asked.end).itertuples())
+    before: Any = next(watched.repairs(seen["before"], *asked.before).itertuples())
+    former = months.NAMES[asked.month.shifted(-1).month - 1]
+    st.html(cards.kpis(shown.kpis(total, gone, before, outages, former, at, zone)))
+    by = "server" if asked.of == shown.SERVERS else "region"
+    sums = watched.uptime(month, [by])
+    lines = shown.server_strips(watched.uptime(seen["days"], [by, "part"]), sums, outages, by, shown.DAYS)
+    with draw_days(asked, list(lines), strips.SERVERS, at, zone):
+        download.offer("uptime", f"{asked.of}-{asked.month}", sums, shown.uptime_columns(by), zone_name(zone))
+    listed, answered = st.columns([3, 2], gap="small")
+    with listed, card("outages", f"Outages of {asked.month.words}", "newest first", height="stretch"):
+        draw_outages(asked, outages, at, zone)
+    with answered:
+        draw_responses(asked, seen["responses"], zone)
+
+
+def draw_days(
+    asked: Asked, lines: list[tuple[strips.Strip, list[strips.Day]]], words: strips.Words, at: datetime, zone: tzinfo
+) -> DeltaGenerator:
+    """A box a day; returns the card."""
+    last = asked.first_day + timedelta(days=shown.DAYS - 1)
+    visible = lines[: EVERY if every() else ROWS]
+    framed = card("days", f"Every day of the {shown.DAYS} to {strips.spoken(last)}", "one box = one day · worst first")
+    with framed:
+        st.html(strips.strips((line for line, _ in visible), asked.first_day, words, on_phone()))
+        st.html(strips.axis(asked.first_day, last, at.astimezone(zone).date()))
+        st.html(strips.legend(words, {day for _, days in visible for day in days}))
+        if len(lines) > len(visible):
+            more = f"These are the worst {len(visible):,} of {len(lines):,}: the download has all"
+            st.html(fill('<p class="note">{more}</p>', more=more))
+        offer_more(asked, len(lines), asked.of.lower())
+    return framed
+
+
+def every() -> bool:
+    """Whether somebody asked for more rows."""
+    return st.query_params.get("all") == "yes"
+
+
+def on_phone() -> int:
+    """So many rows are shown on a phone."""
+    return EVERY if every() else ROWS_ON_PHONE
+
+
+def offer_more(asked: Asked, count: int, what: str) -> None:
+    """A link to more rows, where some are folded."""
+    if every() or count <= ROWS_ON_PHONE:
+        return
+    link = links.link(
+        links.availability(of=asked.of, month=asked.month.words, all="yes"), f"Show up to {min(count, EVERY):,} {what}"
+    )
+    st.html(fill('<p class="foot {classes}">{link}</p>', classes="" if count > ROWS else "only-p", link=link))
+
+
+def draw_outages(asked: Asked, outages: pd.DataFrame, at: datetime, zone: tzinfo) -> None:
+    """The list of outages."""
+    if outages.empty:
+        st.html(empty("check_circle", "No outage", "Every server answered whenever somebody looked.", "ok"))
+        return
+    rows = shown.outage_rows(outages.head(EVERY if every() else ROWS), at, zone, on_phone())
+    st.html(tables.table(f"Outages of {asked.month.words}", shown.OUTAGES, rows))
+    offer_more(asked, len(outages), "outages; the download has all")
+    download.offer("outages", f"outages-{asked.month}", outages, shown.OUTAGES_FILE, zone_name(zone))
+
+
+def draw_responses(asked: Asked, responses: pd.DataFrame, zone: tzinfo) -> None:
+    """How fast servers answered."""
+    note = f"ms, mean of all answers · {points(responses)}"
+    with card("responses", "Response time, all servers", note, height="stretch"):
+        if responses.empty or responses["mean"].isna().all():
+            st.html(empty("timer_off", "No answer was timed", "Nobody asked any server then."))
+            return
+        longest = responses.iloc[int(responses["longest"].argmax())]
+        told = f"{numbers.duration(longest['longest'])}, {numbers.exact(longest['at'], zone)}"
+        mean = numbers.duration((responses["mean"] * responses["known"]).sum() / responses["known"].sum())
+        st.html(cards.legend([("s0", "Mean of the month", mean), ("s4", "Longest of all", told)]))
+        lines = [figures.Line("mean", "Mean")]
+        figure = figures.lines(responses.assign(up_ratio=1.0), lines, 0.001, zone, HIGH)
+        chart(figure, "responses", f"Response time of all servers in {asked.month.words}", "ms")
+        download.offer("responses", f"response-times-{asked.month}", responses, shown.RESPONSES_FILE, zone_name(zone))
+
+
+def points(responses: pd.DataFrame) -> str:
+    """How long a point of the chart is."""
+    if len(responses) < 2:
+        return "one point"
+    seconds = (responses["at"].iloc[1] - responses["at"].iloc[0]).total_seconds()
+    return {300: "points of 5 minutes", 3_600: "points of an hour"}.get(
+        int(seconds), f"points of {numbers.age(seconds)}"
+    )
+
+
+def draw_channels(asked: Asked, seen: dict[str, pd.DataFrame], at: datetime, zone: tzinfo, above: Any) -> None:
+    """Channels: figures, days, drop-outs."""
+    if seen["month"].empty:
+        nothing(above, "No channel was known then", "As soon as somebody publishes to an origin, its history begins.")
+        return
+    month = watched.by_channel(seen["month"])
+    total: Any = next(watched.all_channels(seen["month"]).itertuples())
+    if above is not None:
+        with above:
+            headline(shown.channels_headline(total, month, shown.month_words(asked.month, at, zone)))
+    drops = seen["drop_outs"]
+    former = months.NAMES[asked.month.shifted(-1).month - 1]
+    st.html(cards.kpis(shown.channel_kpis(total, drops, seen["before"], former, at, zone)))
+    lines = list(shown.channel_strips(seen["days"], month, drops, shown.DAYS))
+    with draw_days(asked, lines, strips.CHANNELS, at, zone):
+        download.offer("airtime", f"channels-{asked.month}", month, shown.AIRTIME_FILE, zone_name(zone))
+    with card("drop-outs", f"Drop-outs of {asked.month.words}", "while on air was expected · newest first"):
+        if drops.empty:
+            st.html(empty("check_circle", "No drop-out", "Every channel was on air whenever it was expected.", "ok"))
+            return
+        rows = shown.drop_rows(drops.head(EVERY if every() else ROWS), at, zone, on_phone())
+        st.html(tables.table(f"Drop-outs of {asked.month.words}", shown.DROP_OUTS, rows))
+        offer_more(asked, len(drops), "drop-outs; the download has all")
+        download.offer("drop-outs", f"drop-outs-{asked.month}", drops, shown.DROP_OUTS_FILE, zone_name(zone))
+
+
+def nothing(above: Any, title: str, text: str) -> None:
+    """Nothing to judge: say why."""
+    if above is not None:
+        with above:
+            headline(Headline("planned", fill("{title}", title=title)))
+    with card("nothing", "Availability"):
+        st.html(empty("event_busy", title, text))
+
+
+draw()
