@@ -22,7 +22,9 @@ from sqlalchemy import Engine, text
 from actions import passwords
 from actions.add_server import add_server
 from actions.adopt_puller import dismiss_puller
+from actions.annotations import add_annotation
 from actions.change_server import change_server, pause_server
+from actions.contracts import add_contract
 from actions.tokens import make_token
 from actions.users import add_user
 from cdn.clock import utc_now
@@ -238,6 +240,9 @@ def _enter(fleet: Hostile) -> None:
         by = Actor(name, "admin", "password", "192.0.2.7")
         make_token(engine, name, "read", None, by=by, user_id=None, now=utc_now())
         fleet.tokens.append(name)
+        add_annotation(engine, {"at": utc_now() - timedelta(hours=1), "words": name, "region": name}, by=by)
+        terms = {"name": name, "provider": name, "price": "1", "starts_on": "2026-01-01"}
+        add_contract(engine, terms, by=by)
     for number, name in enumerate(names.values()):
         fields = {"name": f"failing {number}", "kind": "srs", "role": "edge", "url": f"{fleet.url}/f{number}"}
         fleet.servers[fields["name"]] = add_server(engine, {**fields, "region": name}, key="", by=LOCAL_ADMIN)

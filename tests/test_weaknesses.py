@@ -21,13 +21,29 @@ MODULES = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "json
 RUN_SQL = {"text", "exec_driver_sql", "copy_expert", "literal_column", "DDL"}
 # SQL that is put together when it is asked: where, and of what. Everything else is fixed when the module is loaded.
 PUT_TOGETHER = {
+    "db/audience.py:_peaks": "tables and columns that db/asked.py names for members of By and Flow",
+    "db/audience.py:_sums": "tables and columns that db/asked.py names for members of By and Flow",
+    "db/audience.py:_watched": "tables and columns that db/asked.py names for members of By and Flow",
     "db/backfill.py:write": "names of our own tables and columns",
+    "db/bill_intervals.py:by_server": "our own columns for a direction, and one of two conditions",
+    "db/bill_intervals.py:each_percentile": "our own columns for a direction, and one of two conditions",
+    "db/bill_intervals.py:servers": "our own columns for a direction, and one of two conditions",
     "db/bulk.py:copy": "names of our own tables and columns",
     "db/bulk.py:upsert": "names and types of our own columns, and a clause of db/samples.py",
     "db/engine.py:_limits": "a number of milliseconds",
+    "db/history.py:_ranked": "tables and columns that db/asked.py names for members of By and Flow",
+    "db/history.py:_series": "tables and columns that db/asked.py names for members of By and Flow",
+    "db/history.py:coverage": "tables and columns that db/asked.py names for members of By and Flow",
+    "db/history.py:newest": "5m or 1h",
+    "db/history.py:peaks": "tables and columns that db/asked.py names for members of By and Flow",
+    "db/offload.py:by_channel": "tables and columns that db/asked.py names for members of By and Flow",
+    "db/offload.py:by_edge": "tables and columns that db/asked.py names for members of By and Flow",
+    "db/offload.py:over_time": "tables and columns that db/asked.py names for members of By and Flow",
     "db/partitions.py:_drop": "names of our own tables",
     "db/partitions.py:_make": "names of our own tables, and days",
     "db/query.py:history": "the catalogue of quantities and the members of Group",
+    "db/responses.py:_responses": "one of two tables of ours",
+    "db/retention.py:_measured": "the tables that are kept, and the key of each",
     "db/rollup_sql.py:_upsert": "our own tables: called when the module is loaded",
 }
 

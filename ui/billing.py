@@ -223,7 +223,7 @@ def peak(bill: MonthBill, zone: tzinfo) -> Html:
         text = f"Peak time is the time above {words}. At the pace of the last weeks it lasts until the month ends."
     return fill(
         '<p class="big">{left} <small>left</small></p><span class="bar peak {tone}" role="img" aria-label="{label}">'
-        '<i style="width:{width}%"></i><u style="left:{pace}%"></u></span>'
+        '<i style="width:{width}%"></i><b style="left:{pace}%"></b></span>'
         '<p class="peak-ends"><span>{used} used</span><span>{fair}</span></p><p class="note">{text}</p>',
         left=hours(chosen.left),
         tone="bad" if used >= 1 else "warn" if used > pace else "",
