@@ -10,7 +10,7 @@ from datetime import timedelta
 import pandas as pd
 from sqlalchemy import Engine, text
 
-from db.asked import By, Only, source
+from db.asked import By, Only, Source, source
 from db.engine import reading
 from db.frame import frame
 from db.history import parameters
@@ -32,20 +32,26 @@ FORMULAS = {
 }
 
 
+def _taken(asked: Source) -> str:
+    """SQL of what came in at an edge; of copies of channels nothing else is known than what came in of each."""
+    return "nullif(t.ingress_bytes, 0)" if asked.rows == "stream" else _TAKEN
+
+
 def over_time(engine: Engine, over: Steps, only: Only) -> pd.DataFrame:
     """at, offload, hit_ratio of each step, and what they are made of.
 
     Of the fleet: sent (delivered bytes), taken (what left first origins for own servers), untold (what left one and
-    nobody told apart: then offload is not known). Of some servers: sent and taken of the edges among them.
+    nobody told apart: then offload is not known). Of some servers or channels: sent and taken of the edges among them.
     hits, answers: of the servers that cache.
     """
     with reading(engine) as connection:
-        if only.is_of_servers:
-            asked = source(By.TOTAL, only)
-            both = f"{_TAKEN} IS NOT NULL AND t.egress_bytes IS NOT NULL"
+        if only.is_of_servers or only.channels:
+            asked = source(By.TOTAL, only, copies=bool(only.channels))
+            taken = _taken(asked)
+            both = f"{taken} IS NOT NULL AND t.egress_bytes IS NOT NULL"
             query = (
                 f"SELECT {_STEP} AS at, (sum(t.egress_bytes) FILTER (WHERE {both}))::float8 AS sent,"
-                f" (sum({_TAKEN}) FILTER (WHERE {both}))::float8 AS taken, 0::float8 AS untold"
+                f" (sum({taken}) FILTER (WHERE {both}))::float8 AS taken, 0::float8 AS untold"
                 f" FROM {asked.tables(over.level)}"
                 f" WHERE {_FROM_TO} AND dims.role = 'edge'{asked.where()} GROUP BY 1 ORDER BY 1"
             )
@@ -76,7 +82,7 @@ def by_edge(engine: Engine, over: Steps, only: Only) -> pd.DataFrame:
     asked = source(By.SERVER, only)
     query = (
         "SELECT dims.id, dims.name, dims.region, sum(t.egress_bytes)::float8 AS sent,"
-        f" sum({_TAKEN})::float8 AS taken FROM {asked.tables(over.level)}"
+        f" sum({_taken(asked)})::float8 AS taken FROM {asked.tables(over.level)}"
         f" WHERE {_FROM_TO} AND dims.role = 'edge'{asked.where()} GROUP BY 1, 2, 3"
     )
     answered = f"SELECT t.server_id AS id, {_cache_sums()} FROM {_caches(over, only)} GROUP BY 1"

@@ -157,7 +157,8 @@ def test_of_a_channel_is_told_what_edges_took_in_of_it(engine: Engine) -> None:
     ):
         told = {"server_id": server, "stream_id": rolled_rows.copy(engine, server, channel), "at": START}
         told |= {"egress_bytes": sent, "ingress_bytes": taken, "counted_seconds": 300.0}
-        rolled_rows.write(engine, "stream_1h", [{**told, "publishing_seconds": 300.0, "viewers_known": 0.0}])
+        for table in ("stream_5m", "stream_1h"):
+            rolled_rows.write(engine, table, [{**told, "publishing_seconds": 300.0, "viewers_known": 0.0}])
     over = steps(START, START + timedelta(hours=1))
     found = {row.name: row.offload for row in rolled_rows.told(offload.by_channel(engine, over, Only()))}
     assert found["news"] == pytest.approx(0.95)
@@ -165,3 +166,8 @@ def test_of_a_channel_is_told_what_edges_took_in_of_it(engine: Engine) -> None:
     west = offload.by_channel(engine, over, Only(region=("West",)))
     assert list(west["offload"].dropna()) == [0.9]
     assert offload.by_channel(engine, steps(START, START + timedelta(days=8)), Only()).empty
+    for only, expected in ((Only(channels=(news,)), 0.95), (Only(channels=(news,), region=("West",)), 0.9)):
+        ratios = [row.offload for row in rolled_rows.told(offload.over_time(engine, over, only)) if row.sent > 0]
+        assert ratios == [pytest.approx(expected)]
+        edges = offload.by_edge(engine, over, only).set_index("name")["offload"]
+        assert edges["edge"] == pytest.approx(0.9)
