@@ -227,7 +227,9 @@ def _linked(by: By, id: int, name: str) -> Html:
 def heat(grid: pd.DataFrame, peaks: pd.DataFrame, scale: Scale, what: str) -> Html:
     """The hours of the week as cells, the darker the more. grid, peaks: of `db.busiest.week`."""
     most = float(grid.max().max()) or 1.0
-    heads = join(fill('<th scope="col">{hour}</th>', hour=f"{hour:02}" if hour % 3 == 0 else "") for hour in range(24))
+    # There is room for every third hour; the others are for those who listen.
+    shown, spoken = '<th scope="col">{hour}</th>', '<th scope="col"><span class="vh">{hour}</span></th>'
+    heads = join(fill(spoken if hour % 3 else shown, hour=f"{hour:02}") for hour in range(24))
     rows = join(
         fill(
             '<tr><th scope="row">{day}</th>{cells}</tr>',

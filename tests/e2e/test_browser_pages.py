@@ -44,6 +44,8 @@ PAGES = {
     "working": "server?name=origin-1&working=sent",
     "system": "system",
 }
+# They are read for a minute before they are read again: looked at in one state alone.
+HISTORY = {name: name for name in ("bandwidth", "audience", "availability", "billing")}
 # The server that shows most of what is special about a state.
 SPECIAL = {
     "calm": "edge-fra-1",
@@ -61,6 +63,8 @@ def cases() -> Iterator[Case]:
         for size in SIZES:
             yield from (Case(state, "light", size, name, path) for name, path in PAGES.items())
             yield Case(state, "dark", size, "fleet", "fleet")
+    for size in SIZES:
+        yield from (Case("calm", "light", size, name, path) for name, path in HISTORY.items())
     for state, server in SPECIAL.items():
         for size in SIZES:
             yield Case(state, "dark", size, "overview", "")

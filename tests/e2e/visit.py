@@ -21,7 +21,7 @@ DRAWN = """() => document.querySelector('.stApp')?.dataset.testScriptState === '
   && document.querySelector('.hl h1')
   && !document.querySelector('[data-testid=stSkeleton], [data-testid=stFileUploaderDropzone][role=presentation]')
   && !document.querySelector('ul:has(> div > li):not([role])')
-  && [...document.querySelectorAll('.cx')].every((plot) => plot.querySelector('.scatterlayer path'))"""
+  && [...document.querySelectorAll('.cx')].every((plot) => plot.querySelector('.scatterlayer path, .barlayer path'))"""
 
 
 @dataclass
