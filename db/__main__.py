@@ -111,7 +111,7 @@ def _shorten(engine: Engine, config: Settings, *, sure: bool) -> int:
     for each in waiting:
         parts = f"{len(each.partitions)} parts: {', '.join(each.partitions)}" if each.partitions else "nothing yet"
         print(f"{retention.KEPT_BY[each.table][0]}: {each.wanted} days instead of {each.agreed} would drop {parts}")
-    if not sure and input("Type yes to drop that for good: ").strip().lower() != "yes":
+    if not sure and not _confirmed("Type yes to drop that for good: "):
         print("Nothing was changed.")
         return 1
     retention.agree(engine, config)
@@ -120,6 +120,14 @@ def _shorten(engine: Engine, config: Settings, *, sure: bool) -> int:
     if report.postponed:
         print(f"{len(report.postponed)} are being read just now; the collector drops them within the hour.")
     return 0
+
+
+def _confirmed(question: str) -> bool:
+    try:
+        return input(question).strip().lower() == "yes"
+    except EOFError:  # nobody is there to answer
+        print()
+        return False
 
 
 def _bytes(count: float) -> str:

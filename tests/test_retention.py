@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from datetime import timedelta
 
 import pytest
@@ -68,6 +69,13 @@ def test_shorten_asks_before_it_drops(
     said = capsys.readouterr().out
     assert "Every poll: 2 days instead of 14 would drop" in said
     assert "sample_p20260301" in said
+
+
+def test_shorten_drops_nothing_where_nobody_can_be_asked(kept: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    monkeypatch.setattr(command, "utc_now", lambda: LATER)
+    assert command._shorten(kept, load(retain_samples_days=2), sure=False) == 1
+    assert "2026-03-01" in days(kept, "sample")
 
 
 def test_a_month_goes_once_all_of_it_is_too_old(engine: Engine) -> None:
