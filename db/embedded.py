@@ -45,6 +45,7 @@ class Cluster:
     """A running PostgreSQL. End it with `stop`, or use `running`."""
 
     sockets: Path
+    data: Path
     _password: str = field(repr=False)
     _process: subprocess.Popen[bytes] = field(repr=False)
     _lock: IO[bytes] = field(repr=False)
@@ -60,7 +61,7 @@ class Cluster:
 
     def stop(self, seconds: float = shutdown.SECONDS) -> None:
         """End all sessions and shut down in order; after `seconds` without order (the next start recovers)."""
-        shutdown.shut_down(self._process.pid, lambda: not self.alive, seconds)
+        shutdown.shut_down(self._process.pid, self.data, lambda: not self.alive, seconds)
         self._process.wait()
         shutil.rmtree(self.sockets, ignore_errors=True)
         self._lock.close()
@@ -111,9 +112,9 @@ def start(
         options = {**OPTIONS, "unix_socket_directories": str(sockets), **({} if durable else CARELESS)}
         command = [str(programs / "postgres"), "-D", str(data)]
         command += [f"--{name}={value}" for name, value in options.items()]
-        process = _started(account, command, folder / "postgresql.log", _url(sockets, password, "postgres"))
+        process = _started(account, command, data, folder / "postgresql.log", _url(sockets, password, "postgres"))
         undo.pop_all()
-    return Cluster(sockets, password, process, lock)
+    return Cluster(sockets, data, password, process, lock)
 
 
 def _url(sockets: Path, password: str, database: str) -> str:
@@ -190,7 +191,7 @@ def _make(data: Path, password: str, sockets: Path, programs: Path, account: Acc
     partial.rename(data)
 
 
-def _started(account: Account, command: list[str], log: Path, url: str) -> subprocess.Popen[bytes]:
+def _started(account: Account, command: list[str], data: Path, log: Path, url: str) -> subprocess.Popen[bytes]:
     """Start the server and wait until it answers and has our database. Raises EmbeddedError with its last words."""
     deadline = time.monotonic() + START_SECONDS
     while True:
@@ -199,7 +200,7 @@ def _started(account: Account, command: list[str], log: Path, url: str) -> subpr
         with open(log, "ab", opener=_private) as output:
             begin = output.tell()
             process = account.popen(command, output)
-        if _comes_up(process, url, deadline):
+        if _comes_up(process, data, url, deadline):
             return process
         said = log.read_bytes()[begin:].decode(errors="replace").strip()
         # The sessions of a killed server need a moment to notice.
@@ -208,7 +209,7 @@ def _started(account: Account, command: list[str], log: Path, url: str) -> subpr
         time.sleep(0.5)
 
 
-def _comes_up(process: subprocess.Popen[bytes], url: str, deadline: float) -> bool:
+def _comes_up(process: subprocess.Popen[bytes], data: Path, url: str, deadline: float) -> bool:
     """True once it answers; False, and it has ended, where it does not."""
     try:
         while process.poll() is None and time.monotonic() < deadline:
@@ -216,9 +217,9 @@ def _comes_up(process: subprocess.Popen[bytes], url: str, deadline: float) -> bo
                 return True
             time.sleep(0.05)
     except BaseException:
-        shutdown.shut_down(process.pid, lambda: process.poll() is not None, shutdown.SECONDS)
+        shutdown.shut_down(process.pid, data, lambda: process.poll() is not None, shutdown.SECONDS)
         raise
-    shutdown.shut_down(process.pid, lambda: process.poll() is not None, shutdown.SECONDS)
+    shutdown.shut_down(process.pid, data, lambda: process.poll() is not None, shutdown.SECONDS)
     return False
 
 

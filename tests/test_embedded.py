@@ -117,6 +117,14 @@ def test_a_killed_server_recovers(folder: Path) -> None:
         assert ask(second, "SELECT count(*) FROM kept") == 0
 
 
+def test_a_session_that_hangs_does_not_outlive_its_server(folder: Path) -> None:
+    with embedded.running(folder, durable=False) as cluster:
+        session = int(str(ask(cluster, "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'")))
+        os.kill(session, signal.SIGSTOP)  # like one that waits for the disk: no shutdown in order ends it
+        cluster.stop(0.3)
+        assert not Path(f"/proc/{session}/exe").exists()
+
+
 def test_the_process_number_of_a_dead_server_may_belong_to_another_by_now(folder: Path) -> None:
     with embedded.running(folder, durable=False):
         pass
