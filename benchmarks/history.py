@@ -108,8 +108,8 @@ def live_questions() -> list[Question]:
 
 def _percentile(engine: Engine) -> object:
     query = (
-        "SELECT percentile_disc(0.95) WITHIN GROUP (ORDER BY bytes) FROM (SELECT at, sum(egress_bytes) AS bytes"
-        " FROM group_5m WHERE at >= :start AND at < :end GROUP BY at) summed"
+        "SELECT percentile_disc(0.95) WITHIN GROUP (ORDER BY egress_bytes) FROM sum_5m"
+        " WHERE dimension = 'total' AND at >= :start AND at < :end"
     )
     with engine.begin() as connection:
         return connection.execute(text(query), {"start": END - timedelta(days=30), "end": END}).scalar_one()
@@ -205,7 +205,7 @@ def roll_ups(folder: Path, major: int) -> None:
         for number in range(2, 8):
             at = END - timedelta(hours=1) + timedelta(minutes=5 * number)
             with engine.begin() as connection:
-                for table in ("traffic_5m", "server_5m", "stream_5m", "channel_5m", "group_5m"):
+                for table in ("traffic_5m", "server_5m", "stream_5m", "channel_5m", "group_5m", "sum_5m"):
                     connection.execute(text(f"DELETE FROM {table} WHERE at = :at"), {"at": at})
                 rollup.note(connection, [(server, at) for server in servers])
             now = at + timedelta(minutes=5, seconds=31)

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, text
 
 from actions.import_servers import import_servers
 from cdn.model import LOCAL_ADMIN
-from db import groups, partitions, rollup, rollup_sql, samples
+from db import groups, minutes, partitions, rollup, rollup_sql, samples
 from db.rolled import BY_DAY, BY_MONTH
 from demo.fleet import Size, plan, servers_toml
 
@@ -110,11 +110,9 @@ def fill(engine: Engine, size: Amount, end: datetime) -> None:
     _by_hours(engine, "newest polls", [_STATUS, _STREAM_STATUS], end - timedelta(hours=1), end, 1)
     rolled = [_TRAFFIC_5M, rollup_sql.TRAFFIC_1H, rollup_sql.GROUP_5M, rollup_sql.GROUP_1H]
     _by_hours(engine, "roll-ups", [str(each) for each in rolled], start, end - timedelta(hours=1), 24)
+    _sum_up(engine, start, end)
     with engine.begin() as connection:
-        connection.execute(
-            text("UPDATE server SET created_at = :start"),
-            {"start": start},
-        )
+        connection.execute(text("UPDATE server SET created_at = :start"), {"start": start})
         servers = [row.id for row in connection.execute(text("SELECT id FROM server"))]
         hour = rollup.buckets(end - timedelta(hours=1), end)
         rollup.note(connection, [(server, at) for server in servers for at in hour])
@@ -124,6 +122,17 @@ def fill(engine: Engine, size: Amount, end: datetime) -> None:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("SET statement_timeout = 0"))
         connection.execute(text("VACUUM ANALYZE"))
+
+
+def _sum_up(engine: Engine, start: datetime, end: datetime) -> None:
+    began = time.monotonic()
+    for number in range((end - start).days + 1):
+        day = (start + timedelta(days=number)).replace(hour=0)
+        with engine.begin() as connection:
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
+            rollup.sum_up(connection, day, day + timedelta(days=1))
+    minutes.keep(engine, end)
+    print(f"sums, days and the fleet's minutes in {time.monotonic() - began:.0f} s", flush=True)
 
 
 def _by_hours(engine: Engine, what: str, statements: list[str], start: datetime, end: datetime, hours: int) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from cdn.settings import Settings
 from cdn.units import HOUR, MINUTE
 from collector.discovery import discover
-from db import partitions, retention, rollup, samples
+from db import groups, minutes, partitions, retention, rollup, samples
 from db.engine import Engine, reading
 
 
@@ -43,9 +43,21 @@ def _few(names: Sequence[str]) -> str:
 
 
 def roll_up(engine: Engine, now: datetime, settings: Settings) -> str | None:
-    """Roll up the five minutes and hours that are over."""
+    """Roll up the five minutes, hours and days that are over."""
     rollup.roll_up(engine, now)
     return None
+
+
+def form_minutes(engine: Engine, now: datetime, settings: Settings) -> str | None:
+    """Add up the fleet's minutes that are over."""
+    minutes.keep(engine, now)
+    return None
+
+
+def keep_groups(engine: Engine, now: datetime, settings: Settings) -> str | None:
+    """Put the history of servers that somebody changed where it belongs now."""
+    moved = groups.keep(engine)
+    return f"{moved} servers have other neighbours now: their sums were formed again" if moved else None
 
 
 def forget_gone_streams(engine: Engine, now: datetime, settings: Settings) -> str | None:
@@ -57,7 +69,9 @@ def forget_gone_streams(engine: Engine, now: datetime, settings: Settings) -> st
 
 JOBS: tuple[Job, ...] = (
     Job("partitions", HOUR, keep_partitions),
+    Job("minutes", MINUTE / 4, form_minutes),
     Job("roll-ups", MINUTE, roll_up),
+    Job("groups", MINUTE, keep_groups),
     Job("gone streams", HOUR, forget_gone_streams),
     Job("discovery", MINUTE, discover),
 )

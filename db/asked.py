@@ -84,6 +84,7 @@ class Only:
 
 
 _TABLES = {
+    "sum": "sum_{level} t",
     "group": "group_{level} t JOIN server_group dims ON dims.id = t.group_id",
     "traffic": "traffic_{level} t JOIN server dims ON dims.id = t.server_id",
     "channel": "channel_{level} t JOIN channel ON channel.id = t.channel_id",
@@ -99,11 +100,13 @@ CHANNEL_NAME = (
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Which rows answer a question. rows: group, traffic (of servers), channel, stream (copies of channels)."""
+    """Which rows answer a question. rows: sum (of a dimension), group, traffic (of servers), channel, stream (copies
+    of channels)."""
 
     rows: str
     only: Only
     is_many: bool
+    dimension: str = ""
 
     def of_total(self) -> Source:
         """Where the total of all its groups is read: what edges sent of channels is not all that they sent."""
@@ -153,6 +156,8 @@ class Source:
             return self.id_column(by), CHANNEL_NAME
         if by is By.TOTAL:
             return "0::bigint", "''"
+        if self.rows == "sum":
+            return "0::bigint", "t.name"
         if by is By.TAG:
             return "0::bigint", "array_to_string(ARRAY(SELECT DISTINCT unnest(dims.tags) ORDER BY 1), ', ')"
         return "0::bigint", f"dims.{by.value}"
@@ -165,18 +170,27 @@ class Source:
             "channels": f"{_ID.get(self.rows, '')} = ANY(CAST(:only_channels AS bigint[]))",
         }
         given = [name.removeprefix("only_") for name in self.only.parameters()]
+        if self.rows == "sum":
+            named = "".join(f" AND t.name = ANY(CAST(:only_{name} AS text[]))" for name in given)
+            return f" AND t.dimension = '{self.dimension}'{named}"
         return "".join(
             f" AND {columns.get(name, f'dims.{name} = ANY(CAST(:only_{name} AS text[]))')}" for name in given
         )
 
 
-def source(by: By, only: Only, *, copies: bool = False) -> Source:
-    """The rows that answer a question. Groups are few; servers and channels may be many.
+def source(by: By, only: Only, *, copies: bool = False, alike: bool = False) -> Source:
+    """The rows that answer a question. Groups are few, sums fewer; servers and channels may be many.
 
-    copies: read copies of channels, whatever else would do.
+    copies: read copies of channels, whatever else would do. alike: read rows that tell what the servers are (`dims`).
     """
     is_many = by in (By.SERVER, By.CHANNEL)
     if copies or by is By.CHANNEL or only.channels:
         on_servers = copies or only.is_of_servers or by not in (By.TOTAL, By.CHANNEL)
         return Source("stream" if on_servers else "channel", only, is_many)
-    return Source("traffic" if by is By.SERVER or only.servers else "group", only, is_many)
+    if by is By.SERVER or only.servers:
+        return Source("traffic", only, is_many)
+    # Sums know one dimension alone; which servers have any of some tags they do not tell.
+    asked = {*([] if by is By.TOTAL else [by.value]), *(name for name, value in only.fields().items() if value)}
+    if alike or len(asked) > 1 or only.tag:
+        return Source("group", only, is_many)
+    return Source("sum", only, is_many, asked.pop() if asked else By.TOTAL.value)

@@ -1,7 +1,7 @@
 """Five-minute bytes of a contract's servers, and who they are: what its bills are made of.
 
-Of a contract that names no servers those of its provider count, as they are now, and the sums kept of groups of
-servers are read; of others each server's own rows. The result is the same.
+Of a contract that names no servers those of its provider count, as they are now, and the sums kept of providers are
+read; of others each server's own rows. The result is the same.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _OF_SERVERS = text(
     f"SELECT t.at, {_SUMS} FROM traffic_5m t WHERE t.server_id = ANY(CAST(:servers AS bigint[]))"
     " AND t.at >= :start AND t.at < :end GROUP BY t.at ORDER BY t.at"
 )
-_OF_GROUPS = text(
-    f"SELECT t.at, {_SUMS} FROM group_5m t JOIN server_group dims ON dims.id = t.group_id"
-    " WHERE dims.provider = :provider AND t.at >= :start AND t.at < :end GROUP BY t.at ORDER BY t.at"
+_OF_PROVIDER = text(
+    f"SELECT t.at, {_SUMS} FROM sum_5m t WHERE t.dimension = 'provider' AND t.name = :provider"
+    " AND t.at >= :start AND t.at < :end GROUP BY t.at ORDER BY t.at"
 )
 _OWN = "server.id = ANY(CAST(:servers AS bigint[]))"
 _ALL = "server.provider = :provider"
@@ -63,7 +63,7 @@ def intervals(connection: Connection, contract: Stored, over: Span, *, by_server
     """
     query, asked = _OF_SERVERS, _asked(contract, over)
     if not contract.server_ids:
-        query = _OF_GROUPS
+        query = _OF_PROVIDER
         if by_server:
             asked["servers"] = list(
                 connection.scalars(text(f"SELECT server.id FROM server WHERE {_ALL}"), {"provider": asked["provider"]})

@@ -63,11 +63,14 @@ def split(rows: str) -> str:
     )
 
 
-# Totals of `split`. Without any first origin that is told apart nobody knows what leaves them.
+# Without any first origin that is told apart nobody knows what leaves them.
+OFFLOAD = (
+    "CASE WHEN sum(split.delivered_bps) > 0"
+    " AND NOT bool_or(split.is_home AND split.egress_bps IS NOT NULL AND split.internal_bps IS NULL)"
+    " THEN 1 - sum(split.from_home_bps) / sum(split.delivered_bps) END"
+)
 TOTALS = (
-    "sum(delivered_bps) AS delivered_bps, sum(internal_bps) AS internal_bps,"
-    " CASE WHEN sum(delivered_bps) > 0 AND NOT bool_or(is_home AND egress_bps IS NOT NULL AND internal_bps IS NULL)"
-    " THEN 1 - sum(from_home_bps) / sum(delivered_bps) END AS origin_offload"
+    f"sum(split.delivered_bps) AS delivered_bps, sum(split.internal_bps) AS internal_bps, {OFFLOAD} AS origin_offload"
 )
 
 

@@ -1,13 +1,15 @@
 """Bandwidth of anything by anything: what `pages/history` and /analytics ask.
 
-Figures of the fleet are read from sums of groups of servers, of one server from its own rows, of channels from theirs,
-of a channel on some servers from its copies. A rate is bytes of a step x 8 / its seconds, so the area under a curve is
-what was transferred. Every function returns a DataFrame: bytes Int64 (NA: not known), rates bit/s, times UTC.
+Figures of the fleet are read from its sums, of servers that are alike in several ways from those of groups, of one
+server from its own rows, of channels from theirs, of a channel on some servers from its copies. A rate is bytes of a
+step x 8 / its seconds, so the area under a curve is what was transferred. Every function returns a DataFrame: bytes
+Int64 (NA: not known), rates bit/s, times UTC.
 Raises Unavailable, and `Unknowable` for what nobody counts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +20,7 @@ from db import partitions
 from db.asked import CHANNEL_NAME, By, Flow, Only, Source, source
 from db.engine import reading
 from db.frame import frame
-from db.rolled import HOUR
+from db.rolled import DAY, HOUR
 from db.steps import Steps, ceiling, floor, in_buckets
 
 OTHER = -1
@@ -147,7 +149,7 @@ def newest(engine: Engine, now: datetime, bucket: int, late: timedelta = timedel
     last = floor(now, bucket)
     with reading(engine) as connection:
         found = connection.execute(
-            text(f"SELECT max(at) FROM group_{level} WHERE at >= :since AND at < :last"),
+            text(f"SELECT max(at) FROM sum_{level} WHERE dimension = 'total' AND at >= :since AND at < :last"),
             {"since": last - late - timedelta(seconds=2 * bucket), "last": last},
         ).scalar()
     if found is None:
@@ -181,20 +183,46 @@ def _series(
 
 
 def _ranked(connection: Connection, over: Steps, flow: Flow, by: By, only: Only) -> pd.DataFrame:
-    """Totals of the window: its whole hours out of hours, what is left at both ends out of five minutes."""
+    """Totals of the window: its whole days out of days, whole hours out of hours, the rest out of five minutes."""
     asked = source(by, only)
     values = f"sum({asked.value(flow)})::bigint AS bytes"
-    first, last = ceiling(over.start, HOUR), floor(over.end, HOUR)
-    parts = [(over.level, over.start, over.end)]
-    if over.level == "5m" and asked.is_many and first < last:
-        parts = [("5m", over.start, first), ("1h", first, last), ("5m", last, over.end)]
+    levels = [(over.level, over.bucket)]
+    if over.level == "5m" and asked.is_many:
+        levels.insert(0, ("1h", HOUR))
+    if asked.rows == "traffic":
+        levels.insert(0, ("1d", DAY))
     found = []
-    for level, start, end in parts:
-        if start < end:
-            part = Steps(start, end, over.seconds, over.bucket)
-            query = text(select(asked, by, level, values, "NULL", None))
-            found.append(frame(connection, query, parameters(part, only, None), wholes=("bytes",)))
+    for level, start, end in _parts(connection, asked, levels, over.start, over.end):
+        part = Steps(start, end, over.seconds, over.bucket)
+        query = text(select(asked, by, level, values, "NULL", None))
+        found.append(frame(connection, query, parameters(part, only, None), wholes=("bytes",)))
     return _largest_first(pd.concat(found))
+
+
+def _parts(
+    connection: Connection, asked: Source, levels: list[tuple[str, int]], start: datetime, end: datetime
+) -> Iterator[tuple[str, datetime, datetime]]:
+    """(level, start, end) of [start, end): what fits into the coarsest level, and finer ones at both ends."""
+    (level, seconds), *finer = levels
+    if not finer:
+        if start < end:
+            yield level, start, end
+        return
+    first, last = ceiling(start, seconds), _formed(connection, asked.table(level), seconds, floor(end, seconds))
+    if first >= last:
+        yield from _parts(connection, asked, finer, start, end)
+        return
+    yield from _parts(connection, asked, finer, start, first)
+    yield level, first, last
+    yield from _parts(connection, asked, finer, last, end)
+
+
+def _formed(connection: Connection, table: str, seconds: int, end: datetime) -> datetime:
+    """Up to when, `end` at the latest, buckets of `seconds` are formed: one that is just over is not at once."""
+    step = timedelta(seconds=seconds)
+    query = text(f"SELECT max(at) FROM {table} WHERE at >= :since AND at < :end")
+    found: datetime | None = connection.scalar(query, {"since": end - 3 * step, "end": end})
+    return end - 3 * step if found is None else found + step
 
 
 def _largest_first(found: pd.DataFrame) -> pd.DataFrame:

@@ -14,10 +14,11 @@ from sqlalchemy import Engine, text
 
 from cdn.health import BLIND_AFTER_INTERVALS, server_state
 from cdn.metrics import COUNTERS, GAUGES, Metric, Unit
-from cdn.units import BITS_PER_BYTE, MINUTE
+from cdn.units import BITS_PER_BYTE
 from db.delivered import HOMES, TOTALS, split
 from db.engine import reading
 from db.frame import frame
+from db.minutes import IS_ON_AIR
 
 _GAUGES = tuple(metric.name for metric in GAUGES)
 
@@ -138,21 +139,9 @@ def freshness(engine: Engine, now: datetime, interval: float) -> pd.DataFrame:
     return found
 
 
-_MINUTES = (
-    "SELECT traffic.at, traffic.server_id, traffic.egress_bytes, traffic.internal_bytes, traffic.origin_bytes,"
-    " traffic.counted_seconds FROM traffic_1m traffic WHERE traffic.at >= :start AND traffic.at < :end"
-)
 _TRAFFIC = text(
-    f"WITH {split(_MINUTES)},"
-    " seen AS (SELECT traffic.at, server.region,"
-    "  sum(traffic.viewer_seconds / nullif(traffic.up_seconds, 0)) AS viewers,"
-    "  sum(traffic.up_seconds / nullif(traffic.covered_seconds, 0)) AS servers_up,"
-    "  count(nullif(traffic.covered_seconds, 0)) AS servers_covered"
-    "  FROM traffic_1m traffic JOIN server ON server.id = traffic.server_id"
-    "  WHERE traffic.at >= :start AND traffic.at < :end GROUP BY traffic.at, server.region),"
-    f" sent AS (SELECT at, region, {TOTALS} FROM split GROUP BY at, region)"
-    " SELECT seen.at, seen.region, sent.delivered_bps, sent.internal_bps, seen.viewers, seen.servers_up,"
-    " seen.servers_covered FROM seen LEFT JOIN sent USING (at, region) ORDER BY seen.at, seen.region"
+    "SELECT at, name AS region, delivered_bps, internal_bps, viewers, servers_up, servers_seen AS servers_covered"
+    " FROM fleet_1m WHERE dimension = 'region' AND at >= :start AND at < :end ORDER BY at, name"
 )
 WINDOWS: dict[str, timedelta] = {"1h": timedelta(hours=1), "6h": timedelta(hours=6), "24h": timedelta(hours=24)}
 
@@ -195,9 +184,6 @@ _SERVERS_NOW = text(
     f" FROM server LEFT JOIN server_status status ON status.server_id = server.id AND {_FRESH}"
     " WHERE server.retired_at IS NULL AND NOT server.paused"
 )
-# An edge says "on air" long after its source is gone: a channel that a first origin lists is on air where that one
-# says so; any other where a copy is published and its bytes grow.
-_IS_ON_AIR = "CASE WHEN has_home THEN at_home ELSE moving END"
 _ON_AIR_NOW = text(
     f"WITH {HOMES}, channel AS (SELECT stream.channel_id, bool_or(home.server_id IS NOT NULL) AS has_home,"
     "  bool_or(home.server_id IS NOT NULL AND status.publishing) AS at_home,"
@@ -208,29 +194,11 @@ _ON_AIR_NOW = text(
     "  LEFT JOIN home ON home.server_id = server.id"
     "  WHERE status.gone_at IS NULL AND poll.up AND server.retired_at IS NULL AND NOT server.paused"
     f"   AND {_FRESH} GROUP BY stream.channel_id)"
-    f" SELECT count(*) FILTER (WHERE {_IS_ON_AIR}) AS streams_on_air FROM channel"
+    f" SELECT count(*) FILTER (WHERE {IS_ON_AIR}) AS streams_on_air FROM channel"
 )
-_HOUR_AGO = text(
-    "WITH "
-    + split(
-        "SELECT at, server_id, egress_bytes, internal_bytes, origin_bytes, counted_seconds"
-        " FROM traffic_1m WHERE at = :minute"
-    )
-    + f" SELECT {TOTALS} FROM split"
-)
-_SERVERS_THEN = text(
-    "SELECT sum(viewer_seconds / nullif(up_seconds, 0)) AS viewers,"
-    " sum(up_seconds / nullif(covered_seconds, 0)) AS servers_up,"
-    " count(*) FILTER (WHERE covered_seconds > 0) AS servers_total FROM traffic_1m WHERE at = :minute"
-)
-_ON_AIR_THEN = text(
-    f"WITH {HOMES}, channel AS (SELECT stream.channel_id, bool_or(home.server_id IS NOT NULL) AS has_home,"
-    "  bool_or(home.server_id IS NOT NULL AND sample.publishing) AS at_home,"
-    "  bool_or(sample.publishing AND sample.egress_bytes + sample.ingress_bytes > 0) AS moving"
-    "  FROM stream_sample sample JOIN stream ON stream.id = sample.stream_id"
-    "  LEFT JOIN home ON home.server_id = sample.server_id"
-    "  WHERE sample.at > :start AND sample.at <= :end GROUP BY stream.channel_id)"
-    f" SELECT count(*) FILTER (WHERE {_IS_ON_AIR}) AS streams_on_air, count(*) AS rows FROM channel"
+_AT_MINUTE = text(
+    "SELECT delivered_bps, internal_bps, origin_offload, viewers, servers_up, servers_seen AS servers_total,"
+    " streams_on_air FROM fleet_1m WHERE dimension = 'total' AND at = :minute"
 )
 
 
@@ -248,12 +216,8 @@ def summary(engine: Engine, now: datetime, interval: float) -> pd.DataFrame:
         current = dict(connection.execute(_NOW, parameters).mappings().one())
         current |= dict(connection.execute(_SERVERS_NOW, parameters).mappings().one())
         current |= dict(connection.execute(_ON_AIR_NOW, parameters).mappings().one())
-        before = dict(connection.execute(_HOUR_AGO, {"minute": _minute(ago)}).mappings().one())
-        before |= dict(connection.execute(_SERVERS_THEN, {"minute": _minute(ago)}).mappings().one())
-        then = connection.execute(_ON_AIR_THEN, {"start": ago - timedelta(seconds=MINUTE + interval), "end": ago}).one()
-    if not before["servers_total"]:
-        before["servers_total"] = None
-    before["streams_on_air"] = then.streams_on_air if then.rows else None
+        minute = connection.execute(_AT_MINUTE, {"minute": _minute(ago)}).mappings().first()
+    before = dict(minute or {})
     return pd.DataFrame([current, before], index=["now", "hour_ago"]).astype("float64")
 
 

@@ -28,6 +28,7 @@ _FROM_TO = "t.at >= :start AND t.at < :end"
 FORMULAS = {
     "offload": "1 − what the first origins sent to own servers ÷ what was delivered to viewers",
     "edge": "1 − what edges took in ÷ what they sent",
+    "channel": "1 − what edges took in of the channel ÷ what they sent of it",
     "hit_ratio": "answers out of the cache (hit, stale, updating, revalidated) ÷ all answers of caches",
 }
 
@@ -46,7 +47,7 @@ def over_time(engine: Engine, over: Steps, only: Only) -> pd.DataFrame:
     """
     with reading(engine) as connection:
         if only.is_of_servers or only.channels:
-            asked = source(By.TOTAL, only, copies=bool(only.channels))
+            asked = source(By.TOTAL, only, copies=bool(only.channels), alike=True)
             taken = _taken(asked)
             both = f"{taken} IS NOT NULL AND t.egress_bytes IS NOT NULL"
             query = (
@@ -58,8 +59,8 @@ def over_time(engine: Engine, over: Steps, only: Only) -> pd.DataFrame:
         else:
             query = (
                 f"SELECT {_STEP} AS at, sum(t.delivered_bytes)::float8 AS sent, sum(t.home_bytes)::float8 AS taken,"
-                f" coalesce(sum(t.untold_bytes), 0)::float8 AS untold FROM group_{over.level} t"
-                f" WHERE {_FROM_TO} GROUP BY 1 ORDER BY 1"
+                f" coalesce(sum(t.untold_bytes), 0)::float8 AS untold FROM sum_{over.level} t"
+                f" WHERE t.dimension = 'total' AND {_FROM_TO} GROUP BY 1 ORDER BY 1"
             )
         numbers = ("sent", "taken", "untold")
         found = frame(connection, text(query), parameters(over, only, None), times=("at",), numbers=numbers)

@@ -25,17 +25,24 @@ KEPT_BY: dict[str, tuple[str, str]] = {
     "sample": ("Every poll", "retain_samples_days"),
     "stream_sample": ("Minutes of streams", "retain_stream_samples_days"),
     "traffic_1m": ("Minutes of servers", "retain_minutes_days"),
+    "fleet_1m": ("Minutes in all, by region, provider, …", "retain_minutes_days"),
     "traffic_5m": ("Five minutes of servers: traffic", "retain_five_minutes_days"),
     "server_5m": ("Five minutes of servers: all else", "retain_five_minutes_days"),
-    "group_5m": ("Five minutes of regions, providers, …", "retain_five_minutes_days"),
+    "group_5m": ("Five minutes of servers that are alike", "retain_five_minutes_days"),
+    "sum_5m": ("Five minutes in all, by region, provider, …", "retain_five_minutes_days"),
     "stream_5m": ("Five minutes of streams", "retain_stream_five_minutes_days"),
     "channel_5m": ("Five minutes of channels", "retain_stream_five_minutes_days"),
     "traffic_1h": ("Hours of servers: traffic", "retain_hours_days"),
     "server_1h": ("Hours of servers: all else", "retain_hours_days"),
-    "group_1h": ("Hours of regions, providers, …", "retain_hours_days"),
+    "group_1h": ("Hours of servers that are alike", "retain_hours_days"),
+    "sum_1h": ("Hours in all, by region, provider, …", "retain_hours_days"),
+    "traffic_1d": ("Days of servers: traffic", "retain_hours_days"),
     "channel_1h": ("Hours of channels", "retain_hours_days"),
     "stream_1h": ("Hours of streams", "retain_stream_hours_days"),
 }
+
+# What a row is of, where it is not a server.
+_SUBJECTS = {"channel": "channel_id", "group": "group_id", "sum": "(dimension, name)", "fleet": "(dimension, name)"}
 
 
 def kept_days(settings: Settings) -> dict[str, int]:
@@ -104,7 +111,7 @@ def usage(engine: Engine, settings: Settings, now: datetime) -> pd.DataFrame:
 def _measured(connection: Connection, table: str, now: datetime, days: int) -> dict[str, float]:
     size = connection.execute(_SIZE, {"table": table}).one()
     rows = connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0 if size.unknown else size.rows
-    subject = {"channel": "channel_id", "group": "group_id"}.get(table.partition("_")[0], "server_id")
+    subject = _SUBJECTS.get(table.partition("_")[0], "server_id")
     lately = connection.execute(
         text(
             f"SELECT count(*) AS rows, count(DISTINCT {subject}) AS subjects,"

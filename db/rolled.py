@@ -1,7 +1,7 @@
 """Roll-up tables: what is kept of the measurements for years. `db/rollup.py` fills them, `db/partitions.py` keeps them.
 
-`*_5m` is five minutes, `*_1h` an hour, both on the clock in UTC; `at` is when the bucket begins. Everything in them is
-a sum, or a mean beside the seconds it was formed over, so that coarser steps are formed exactly.
+`*_5m` is five minutes, `*_1h` an hour, `*_1d` a day, on the clock in UTC; `at` is when the bucket begins. Everything in
+them is a sum, or a mean beside the seconds it was formed over, so that coarser steps are formed exactly.
 
 - traffic: narrow, of every server: what charts and bills read. delivered_bytes: to viewers, null where nobody told own
   servers apart; home_bytes: what left a first origin for own servers, untold_bytes: what left one and was not told
@@ -12,18 +12,37 @@ a sum, or a mean beside the seconds it was formed over, so that coarser steps ar
 - channel: over all servers; viewers: sum of the copies' means; egress_bytes: what edges sent of it.
 - group: sums over the servers that are alike in role, region, provider, kind and tags, as they are now; viewers and
   streams: sums of the servers' means.
+- sum: the same over all servers of a name in one dimension (DIMENSIONS); what is asked most is read from few rows.
+- fleet_1m: what live pages show of each minute, in all and by LIVE_DIMENSIONS: rates, viewers, servers that answered
+  (servers_up) of those looked at (servers_seen); of the whole also streams_on_air and origin_offload. `db/minutes.py`
+  forms it.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, DateTime, Double, ForeignKey, Index, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    DateTime,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, REAL
 from sqlalchemy.schema import Identity
 
 from cdn.metrics import COUNTERS, GAUGES
 from db.models import Base
 
-FIVE_MINUTES, HOUR = 300, 3_600
+FIVE_MINUTES, HOUR, DAY = 300, 3_600, 86_400
+TOTAL = "total"
+DIMENSIONS = (TOTAL, "role", "region", "provider", "kind", "tag")
+LIVE_DIMENSIONS = (TOTAL, "role", "region", "provider", "kind")
 NARROW_BYTES = ("egress_bytes", "ingress_bytes", "internal_bytes", "origin_bytes")
 TOLD_BYTES = ("delivered_bytes", "home_bytes", "untold_bytes")
 WATCHED_SECONDS = ("viewer_seconds", "stream_seconds", "covered_seconds", "up_seconds", "counted_seconds")
@@ -43,6 +62,10 @@ def _at(*, key: bool = True) -> Column[object]:
 
 def _key(name: str) -> Column[object]:
     return Column(name, BigInteger, primary_key=True, autoincrement=False)
+
+
+def _name(name: str) -> Column[object]:
+    return Column(name, Text, primary_key=True)
 
 
 def _by_time(table: str) -> Index:
@@ -123,12 +146,11 @@ def _channel(name: str) -> Table:
     )
 
 
-def _group(name: str) -> Table:
+def _summed(name: str, *keys: Column[object]) -> Table:
     return Table(
         name,
         Base.metadata,
-        _at(),
-        _key("group_id"),
+        *keys,
         Column("servers", Integer, nullable=False),
         *(Column(each, BigInteger) for each in (*NARROW_BYTES, *TOLD_BYTES)),
         Column("viewers", Double),
@@ -139,11 +161,34 @@ def _group(name: str) -> Table:
     )
 
 
-traffic_5m, traffic_1h = _traffic("traffic_5m"), _traffic("traffic_1h")
+def _group(name: str) -> Table:
+    return _summed(name, _at(), _key("group_id"))
+
+
+def _sum(name: str) -> Table:
+    return _summed(name, _name("dimension"), _at(), _name("name"))
+
+
+traffic_5m, traffic_1h, traffic_1d = _traffic("traffic_5m"), _traffic("traffic_1h"), _traffic("traffic_1d")
 server_5m, server_1h = _wide("server_5m"), _wide("server_1h")
 stream_5m, stream_1h = _stream("stream_5m"), _stream("stream_1h")
 channel_5m, channel_1h = _channel("channel_5m"), _channel("channel_1h")
 group_5m, group_1h = _group("group_5m"), _group("group_1h")
+sum_5m, sum_1h = _sum("sum_5m"), _sum("sum_1h")
+fleet_1m = Table(
+    "fleet_1m",
+    Base.metadata,
+    _name("dimension"),
+    _at(),
+    _name("name"),
+    *(Column(each, Double) for each in ("egress_bps", "ingress_bps", "delivered_bps", "internal_bps")),
+    Column("origin_offload", Double),
+    Column("viewers", Double),
+    Column("servers_up", Double, nullable=False),
+    Column("servers_seen", Integer, nullable=False),
+    Column("streams_on_air", Integer),
+    postgresql_partition_by="RANGE (at)",
+)
 
 # Servers that are alike, whose sums are kept together; and which group a server's history is in.
 server_group = Table(
@@ -162,6 +207,13 @@ server_in_group = Table(
     Base.metadata,
     Column("server_id", BigInteger, ForeignKey("server.id", ondelete="CASCADE"), primary_key=True),
     Column("group_id", BigInteger, ForeignKey("server_group.id"), nullable=False, index=True),
+)
+# Months whose sums of a group are to be formed again, as servers came to it or left it.
+regroup_due = Table(
+    "regroup_due",
+    Base.metadata,
+    Column("group_id", BigInteger, ForeignKey("server_group.id"), primary_key=True),
+    Column("month", Date, primary_key=True),
 )
 
 # Buckets of `seconds` that changed and are not rolled up yet. Rows are added by the transaction that changes what the
@@ -189,10 +241,11 @@ outage = Table(
     Index("ix_outage_began_by", "began_by"),
 )
 
-BY_DAY: tuple[Table, ...] = (stream_5m,)
+BY_DAY: tuple[Table, ...] = (stream_5m, fleet_1m)
 BY_MONTH: tuple[Table, ...] = (
     traffic_5m,
     traffic_1h,
+    traffic_1d,
     server_5m,
     server_1h,
     stream_1h,
@@ -200,4 +253,6 @@ BY_MONTH: tuple[Table, ...] = (
     channel_1h,
     group_5m,
     group_1h,
+    sum_5m,
+    sum_1h,
 )

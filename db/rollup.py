@@ -1,4 +1,4 @@
-"""Roll-ups: five minutes out of polls and minutes, hours out of five minutes; late data change what they touch.
+"""Roll-ups: five minutes out of polls and minutes, hours out of those, days out of hours.
 
 Whoever stores samples notes in the same transaction which buckets they touch (`note`); `roll_up` empties that list,
 oldest first, and forms each bucket anew from all that is stored. So a replay hours later changes exactly the buckets
@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine, TextClause, text
 
-from db import groups, partitions, rollup_sql
+from db import groups, minutes, partitions, rollup_sql
 from db.bulk import copy
 from db.engine import reachable
-from db.rolled import BY_DAY, BY_MONTH, FIVE_MINUTES, HOUR, rollup_due
+from db.rolled import BY_DAY, BY_MONTH, DAY, FIVE_MINUTES, HOUR, rollup_due
 
 # A bucket is formed once its last polls have been stored; what comes later forms it again.
 SETTLE = timedelta(seconds=30)
@@ -31,10 +31,13 @@ _TAKE = text(
     "  AND at <= coalesce((SELECT at FROM enough), :closed) RETURNING server_id, at)"
     " SELECT DISTINCT server_id, at FROM gone"
 )
-_NOTE_HOURS = text(
-    "INSERT INTO rollup_due (seconds, server_id, at) SELECT :hour, server_id, at"
-    " FROM unnest(CAST(:servers AS bigint[]), CAST(:hours AS timestamptz[])) AS touched(server_id, at)"
+_NOTE = text(
+    "INSERT INTO rollup_due (seconds, server_id, at) SELECT :seconds, server_id, at"
+    " FROM unnest(CAST(:servers AS bigint[]), CAST(:starts AS timestamptz[])) AS touched(server_id, at)"
 )
+# What is formed of buckets of so many seconds.
+_COARSER = {FIVE_MINUTES: HOUR, HOUR: DAY}
+_SOURCES = {FIVE_MINUTES: ("sample", "traffic_1m"), HOUR: ("traffic_5m", "server_5m"), DAY: ("traffic_1h",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +76,9 @@ def roll_up(engine: Engine, now: datetime) -> int:
 
     By one program at a time: returns 0 where another one is at it. Raises Unavailable.
     """
-    groups.keep(engine)
+    groups.place(engine)
     done = 0
-    for seconds in (FIVE_MINUTES, HOUR):
+    for seconds in _SOURCES:
         closed = now - SETTLE - timedelta(seconds=seconds)
         while (count := _chunk(engine, seconds, closed)) > 0:
             done += count
@@ -97,12 +100,29 @@ def _chunk(engine: Engine, seconds: int, closed: datetime) -> int:
         due = {at: servers for at, servers in due.items() if at >= oldest}
         for run in runs(due, seconds):
             _partitions(engine, run)
-            (_five_minutes if seconds == FIVE_MINUTES else _hours)(connection, run)
-        if seconds == FIVE_MINUTES and due:
-            hours = {(server, at.replace(minute=0)) for at, servers in due.items() for server in servers}
-            servers, starts = zip(*sorted(hours), strict=True)
-            connection.execute(_NOTE_HOURS, {"hour": HOUR, "servers": list(servers), "hours": list(starts)})
+            _FORM[seconds](connection, run)
+        if due and seconds in _COARSER:
+            _note_coarser(connection, due, _COARSER[seconds])
     return count
+
+
+def _note_coarser(connection: Connection, due: Mapping[datetime, set[int]], seconds: int) -> None:
+    coarser = {
+        (server, datetime.fromtimestamp(at.timestamp() // seconds * seconds, UTC))
+        for at, servers in due.items()
+        for server in servers
+    }
+    touched, starts = zip(*sorted(coarser), strict=True)
+    connection.execute(_NOTE, {"seconds": seconds, "servers": list(touched), "starts": list(starts)})
+
+
+def sum_up(connection: Connection, start: datetime, end: datetime) -> None:
+    """Form sums and days of five minutes, hours and groups that were written by somebody else; whole days at a time."""
+    bounds = {"start": start, "end": end}
+    connection.execute(rollup_sql.HASHED)
+    for statement in (rollup_sql.SUM_5M, rollup_sql.SUM_1H, rollup_sql.TRAFFIC_1D):
+        connection.execute(statement, bounds)
+    connection.execute(rollup_sql.ANY_JOIN)
 
 
 def runs(due: Mapping[datetime, set[int]], seconds: int) -> list[Run]:
@@ -135,6 +155,8 @@ def _five_minutes(connection: Connection, run: Run) -> None:
     connection.execute(rollup_sql.STREAM_5M, ends)
     connection.execute(rollup_sql.CHANNEL_5M, bounds)
     _grouped(connection, rollup_sql.GROUP_5M, run)
+    connection.execute(rollup_sql.SUM_5M, bounds)
+    minutes.form(connection, run.start, run.end)
 
 
 def _hours(connection: Connection, run: Run) -> None:
@@ -146,6 +168,14 @@ def _hours(connection: Connection, run: Run) -> None:
     ):
         connection.execute(statement, run.bounds)
     _grouped(connection, rollup_sql.GROUP_1H, run)
+    connection.execute(rollup_sql.SUM_1H, run.bounds)
+
+
+def _days(connection: Connection, run: Run) -> None:
+    connection.execute(rollup_sql.TRAFFIC_1D, run.bounds)
+
+
+_FORM = {FIVE_MINUTES: _five_minutes, HOUR: _hours, DAY: _days}
 
 
 def _grouped(connection: Connection, statement: TextClause, run: Run) -> None:
@@ -156,8 +186,7 @@ def _grouped(connection: Connection, statement: TextClause, run: Run) -> None:
 
 def _oldest(engine: Engine, seconds: int) -> datetime:
     """Since when everything is there that buckets of `seconds` are made of."""
-    sources = ("sample", "traffic_1m") if seconds == FIVE_MINUTES else ("traffic_5m", "server_5m")
-    days = [min(partitions.existing(engine, table).values(), default=None) for table in sources]
+    days = [min(partitions.existing(engine, table).values(), default=None) for table in _SOURCES[seconds]]
     known = [day for day in days if day is not None]
     return datetime.combine(max(known), datetime.min.time(), UTC) if known else datetime.min.replace(tzinfo=UTC)
 

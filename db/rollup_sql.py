@@ -26,6 +26,9 @@ from db.rolled import (
     server_5m,
     stream_1h,
     stream_5m,
+    sum_1h,
+    sum_5m,
+    traffic_1d,
     traffic_1h,
     traffic_5m,
 )
@@ -48,7 +51,7 @@ _GROUP_SUMS = (
 )
 
 
-def _upsert(table: Table, columns: Iterable[str], query: str) -> TextClause:
+def upsert(table: Table, columns: Iterable[str], query: str) -> TextClause:
     """INSERT … `query`, whose columns have the names of the table's; rows that stay the same are not touched."""
     names = list(columns)
     keys = [column.name for column in table.primary_key]
@@ -139,15 +142,22 @@ def _told_traffic() -> str:
     )
 
 
-TRAFFIC_5M = _upsert(traffic_5m, _names(traffic_5m), _told_traffic())
-TRAFFIC_1H = _upsert(
-    traffic_1h,
-    _names(traffic_1h),
-    "SELECT server_id, date_trunc('hour', at, 'UTC') AS at,"
-    f" {', '.join(f'sum({name})::bigint' for name in (*NARROW_BYTES, *TOLD_BYTES))},"
-    f" {', '.join(f'sum({name})' for name in WATCHED_SECONDS)}"
-    " FROM traffic_5m WHERE at >= :start AND at < :end GROUP BY 1, 2",
-)
+TRAFFIC_5M = upsert(traffic_5m, _names(traffic_5m), _told_traffic())
+
+
+def _coarser(table: Table, source: str, unit: str) -> TextClause:
+    return upsert(
+        table,
+        _names(table),
+        f"SELECT server_id, date_trunc('{unit}', at, 'UTC') AS at,"
+        f" {', '.join(f'sum({name})::bigint' for name in (*NARROW_BYTES, *TOLD_BYTES))},"
+        f" {', '.join(f'sum({name})' for name in WATCHED_SECONDS)}"
+        f" FROM {source} WHERE at >= :start AND at < :end GROUP BY 1, 2",
+    )
+
+
+TRAFFIC_1H = _coarser(traffic_1h, "traffic_5m", "hour")
+TRAFFIC_1D = _coarser(traffic_1d, "traffic_1h", "day")
 
 
 def _wide_5m() -> str:
@@ -188,8 +198,8 @@ def _wide_1h() -> str:
     )
 
 
-SERVER_5M = _upsert(server_5m, _names(server_5m), _wide_5m())
-SERVER_1H = _upsert(server_1h, _names(server_1h), _wide_1h())
+SERVER_5M = upsert(server_5m, _names(server_5m), _wide_5m())
+SERVER_1H = upsert(server_1h, _names(server_1h), _wide_1h())
 
 
 def _streams_5m() -> str:
@@ -227,8 +237,8 @@ _STREAM = (
     "viewers_max",
     "viewers_known",
 )
-STREAM_5M = _upsert(stream_5m, _STREAM, _streams_5m())
-STREAM_1H = _upsert(
+STREAM_5M = upsert(stream_5m, _STREAM, _streams_5m())
+STREAM_1H = upsert(
     stream_1h,
     _STREAM,
     "SELECT server_id, stream_id, date_trunc('hour', at, 'UTC') AS at, sum(egress_bytes)::bigint,"
@@ -238,7 +248,7 @@ STREAM_1H = _upsert(
 )
 
 _CHANNEL = ("channel_id", "at", "egress_bytes", "viewers", "viewers_max", "viewer_seconds", "publishing_seconds")
-CHANNEL_5M = _upsert(
+CHANNEL_5M = upsert(
     channel_5m,
     _CHANNEL,
     "SELECT stream.channel_id, rolled.at,"
@@ -248,7 +258,7 @@ CHANNEL_5M = _upsert(
     " FROM stream_5m rolled JOIN stream ON stream.id = rolled.stream_id JOIN server ON server.id = rolled.server_id"
     " WHERE rolled.at >= :start AND rolled.at < :end GROUP BY 1, 2",
 )
-CHANNEL_1H = _upsert(
+CHANNEL_1H = upsert(
     channel_1h,
     _CHANNEL,
     "SELECT channel_id, date_trunc('hour', at, 'UTC') AS at, sum(egress_bytes)::bigint, avg(viewers),"
@@ -259,7 +269,7 @@ CHANNEL_1H = _upsert(
 
 def _grouped(table: Table, source: str, where: str) -> TextClause:
     sums = ", ".join(_GROUP_SUMS)
-    return _upsert(
+    return upsert(
         table,
         _names(table),
         f"SELECT rolled.at, placed.group_id, count(*) AS servers, {sums} FROM {source} rolled"
@@ -268,17 +278,46 @@ def _grouped(table: Table, source: str, where: str) -> TextClause:
     )
 
 
+def _summed(table: Table, source: str, where: str) -> TextClause:
+    sums = ", ".join(
+        f"sum({name}){'::bigint' if name.endswith('_bytes') else ''} AS {name}"
+        for name in (*NARROW_BYTES, *TOLD_BYTES, "viewers", "streams", *WATCHED_SECONDS[:1], *WATCHED_SECONDS[2:])
+    )
+    return upsert(
+        table,
+        _names(table),
+        f"SELECT told.dimension, rolled.at, told.name, sum(rolled.servers)::integer AS servers, {sums}"
+        f" FROM {source} rolled JOIN server_group dims ON dims.id = rolled.group_id CROSS JOIN LATERAL {_DIMENSIONS}"
+        f" WHERE rolled.at >= :start AND rolled.at < :end{where} GROUP BY 1, 2, 3",
+    )
+
+
+# What a group counts for: one row for each of DIMENSIONS.
+_DIMENSIONS = (
+    "(VALUES ('total', ''), ('role', dims.role), ('region', dims.region), ('provider', dims.provider),"
+    " ('kind', dims.kind), ('tag', array_to_string(dims.tags, ', '))) AS told(dimension, name)"
+)
 GROUP_5M = _grouped(group_5m, "traffic_5m", "")
 GROUP_1H = _grouped(group_1h, "traffic_1h", "")
+SUM_5M = _summed(sum_5m, "group_5m", "")
+SUM_1H = _summed(sum_1h, "group_1h", "")
 _THESE = " AND placed.group_id = ANY(CAST(:groups AS bigint[]))"
-# The same, of some groups alone.
-REGROUP = {
-    "5m": (
-        text("DELETE FROM group_5m WHERE group_id = ANY(CAST(:groups AS bigint[])) AND at >= :start AND at < :end"),
-        _grouped(group_5m, "traffic_5m", _THESE),
-    ),
-    "1h": (
-        text("DELETE FROM group_1h WHERE group_id = ANY(CAST(:groups AS bigint[])) AND at >= :start AND at < :end"),
-        _grouped(group_1h, "traffic_1h", _THESE),
-    ),
-}
+_NAMES = "(dimension, name) IN (SELECT * FROM unnest(CAST(:dimensions AS text[]), CAST(:names AS text[])))"
+# The names that groups count for.
+NAMES = text(
+    f"SELECT DISTINCT told.dimension, told.name FROM server_group dims CROSS JOIN LATERAL {_DIMENSIONS}"
+    " WHERE dims.id = ANY(CAST(:groups AS bigint[])) AND told.dimension <> 'total'"
+)
+
+
+def _regroup(level: str, group: Table, summed: Table) -> tuple[TextClause, ...]:
+    return (
+        text(f"DELETE FROM {group} WHERE group_id = ANY(CAST(:groups AS bigint[])) AND at >= :start AND at < :end"),
+        _grouped(group, f"traffic_{level}", _THESE),
+        text(f"DELETE FROM {summed} WHERE {_NAMES} AND at >= :start AND at < :end"),
+        _summed(summed, group.name, f" AND {_NAMES.replace('(dimension, name)', '(told.dimension, told.name)')}"),
+    )
+
+
+# The same, of some groups and their names alone.
+REGROUP = {"5m": _regroup("5m", group_5m, sum_5m), "1h": _regroup("1h", group_1h, sum_1h)}

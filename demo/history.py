@@ -196,6 +196,10 @@ class _Writing:
                 if part.begin >= span.end - (ages.get(table.name, extent.days) - 1) * DAY:
                     backfill.write(self._connection, table, columns)
             progress((part.end - span.begin) / (span.end - span.begin), f"{part.words}")
+        at = span.begin // DAY * DAY
+        while at < span.end:
+            rollup.sum_up(self._connection, nouns.moment(at), nouns.moment(at + DAY))
+            at += DAY
 
     def last_day(self, begin: float, progress: Progress) -> Floats:
         """The polls of the last day; returns when each server's last one was."""

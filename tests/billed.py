@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from actions.contracts import add_contract
@@ -59,10 +59,11 @@ def group(engine: Engine, start: datetime, end: datetime) -> None:
     at = start
     while at < end:
         until = min(end, at + timedelta(days=1))
-        partitions.ensure(engine, "group_5m", [at.date(), until.date()])
+        for table in ("group_5m", "sum_5m"):
+            partitions.ensure(engine, table, [at.date(), until.date()])
         with engine.begin() as connection:
-            ids = list(connection.scalars(text("SELECT id FROM server")))
-            connection.execute(rollup_sql.GROUP_5M, {"servers": ids, "start": at, "end": until})
+            for statement in (rollup_sql.GROUP_5M, rollup_sql.SUM_5M):
+                connection.execute(statement, {"start": at, "end": until})
         at = until
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from cdn.model import Kind, Role
-from db import groups, partitions, rollup_sql
+from db import groups, partitions, rollup, rollup_sql
 from db.fleet import Draft, add
 from db.rolled import NARROW_BYTES, TOLD_BYTES
 
@@ -57,6 +57,14 @@ def traffic_row(server_id: int, at: datetime, **given: Any) -> dict[str, Any]:
     return row | {"covered_seconds": 300.0, "up_seconds": 300.0, "counted_seconds": 300.0} | given
 
 
+def clear(engine: Engine, *tables: str) -> None:
+    """Empty the tables of traffic and of all that is formed of it, and `tables`."""
+    formed = ("traffic_5m", "traffic_1h", "traffic_1d", "group_5m", "group_1h", "sum_5m", "sum_1h", *tables)
+    with engine.begin() as connection:
+        for table in formed:
+            connection.execute(text(f"DELETE FROM {table}"))
+
+
 def write(engine: Engine, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
     """Rows into `table`; their partitions are made."""
     frame = pd.DataFrame(list(rows), dtype="object")
@@ -75,7 +83,7 @@ def roll_up(engine: Engine, start: datetime, end: datetime) -> None:
     first = start.replace(minute=0, second=0, microsecond=0)
     last = end.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     days = {(first + timedelta(days=number)).date() for number in range((last - first).days + 2)}
-    for table in ("traffic_1h", "group_5m", "group_1h", "channel_1h", "stream_1h"):
+    for table in ("traffic_1h", "traffic_1d", "group_5m", "group_1h", "sum_5m", "sum_1h", "channel_1h", "stream_1h"):
         partitions.ensure(engine, table, days)
     bounds: dict[str, Any] = {"start": first, "end": last}
     with engine.begin() as connection:
@@ -83,3 +91,5 @@ def roll_up(engine: Engine, start: datetime, end: datetime) -> None:
         for statement in (rollup_sql.TRAFFIC_1H, rollup_sql.GROUP_5M, rollup_sql.GROUP_1H, rollup_sql.CHANNEL_1H):
             connection.execute(statement, bounds)
         connection.execute(rollup_sql.STREAM_1H, {**bounds, "servers": ids})
+        day = first.replace(hour=0)
+        rollup.sum_up(connection, day, max(last, day + timedelta(days=1)))

@@ -23,13 +23,6 @@ START = datetime(2026, 5, 1, tzinfo=UTC)
 FIVE = timedelta(minutes=5)
 
 
-def cleared(engine: Engine) -> None:
-    tables = ("traffic_5m", "traffic_1h", "group_5m", "group_1h", "channel_5m", "channel_1h")
-    with engine.begin() as connection:
-        for table in tables:
-            connection.execute(text(f"DELETE FROM {table}"))
-
-
 seen = st.lists(
     st.tuples(st.integers(0, 2), st.integers(0, 600), st.integers(0, 5_000)),
     unique_by=lambda cell: cell[:2],
@@ -47,7 +40,7 @@ def test_viewers_of_a_step_are_the_mean_of_the_sums_that_are_known(
         ids = list(connection.execute(text("SELECT id FROM server ORDER BY id")).scalars())
     regions = ("West", "East", "North")
     ids = ids or [rolled_rows.server(engine, f"s{n}", region=regions[n]) for n in range(3)]
-    cleared(engine)
+    rolled_rows.clear(engine, "channel_5m", "channel_1h")
     rows = [
         rolled_rows.traffic_row(ids[place], START + FIVE * number, viewer_seconds=300.0 * watching)
         for place, number, watching in cells

@@ -277,7 +277,7 @@ def name_of(engine: Engine, server_id: int) -> str:
 @given(st.data())
 def test_sums_of_groups_bill_what_the_servers_themselves_do(engine: Engine, data: st.DataObject) -> None:
     with engine.begin() as connection:
-        for table in ("traffic_5m", "traffic_1h", "group_5m"):
+        for table in ("traffic_5m", "traffic_1h", "group_5m", "sum_5m"):
             connection.execute(text(f"DELETE FROM {table}"))
     span = Span(datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 10, 1, 4, tzinfo=UTC))
     at = every(span.start, span.end)

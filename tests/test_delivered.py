@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 
 from cdn.model import Kind, Role
 from collector.writer import Writer
-from db import live
+from db import live, minutes
 from db.frame import records
 from tests.scene import INTERVAL, Scene, client
 
@@ -218,6 +218,8 @@ def test_the_minutes_and_the_samples_hold_the_same_internal_bytes_and_no_more_th
     assert of_samples == of_minutes
     # The first list is the baseline; since then each of three pulls sent 20 MB.
     assert of_samples == pytest.approx(3 * 20_000_000, abs=3)
-    found = live.traffic(engine, scene.at + timedelta(minutes=2), "1h")
+    later = scene.at + timedelta(minutes=2)
+    minutes.keep(engine, later)
+    found = live.traffic(engine, later, "1h")
     assert found["delivered_bps"].iloc[2] == pytest.approx(31_000_000 * 8 / INTERVAL, rel=0.01)
     assert found["viewers"].iloc[2] == pytest.approx(30 + 1, abs=1)

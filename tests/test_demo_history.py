@@ -18,6 +18,7 @@ from db import fleet as stored
 from db import rollup
 from db.backfill import Unready
 from db.models import Annotation, Contract
+from db.rolled import DIMENSIONS
 from demo import curves
 from demo.__main__ import main
 from demo.curves import Floats
@@ -112,8 +113,17 @@ def test_every_sum_is_the_same_in_all_tables(past: Engine) -> None:
             value(past, f"SELECT sum({name})::bigint FROM {table} WHERE at < :end", end=end)
             for table in ("traffic_5m", "traffic_1h", "group_5m", "group_1h")
         ]
+        for table in ("sum_5m", "sum_1h"):
+            asked = f"SELECT sum({name})::bigint FROM {table} WHERE at < :end AND dimension = "
+            sums += [value(past, f"{asked}'{dimension}'", end=end) for dimension in DIMENSIONS]
         assert sums[0] > 0, name
-        assert sums == sums[:1] * 4, name
+        assert sums == sums[:1] * (4 + 2 * len(DIMENSIONS)), name
+        whole = "at < date_trunc('day', CAST(:end AS timestamptz), 'UTC')"
+        hours, days = (
+            value(past, f"SELECT sum({name})::bigint FROM {table} WHERE {whole}", end=end)
+            for table in ("traffic_1h", "traffic_1d")
+        )
+        assert hours == days > 0, name
     for name in ("viewer_seconds", "covered_seconds", "up_seconds", "counted_seconds"):
         sums = [value(past, f"SELECT sum({name}) FROM {table}") for table in ("traffic_5m", "traffic_1h", "group_1h")]
         assert sums[1:] == [pytest.approx(sums[0], rel=1e-5)] * 2, name

@@ -66,9 +66,7 @@ def fleet(engine: Engine) -> dict[int, tuple[str, dict[str, Any]]]:
 
 
 def fill(engine: Engine, rows: list[dict[str, Any]]) -> None:
-    with engine.begin() as connection:
-        for table in ("traffic_5m", "traffic_1h", "group_5m", "group_1h"):
-            connection.execute(text(f"DELETE FROM {table}"))
+    rolled_rows.clear(engine)
     rolled_rows.write(engine, "traffic_5m", rows)
     rolled_rows.roll_up(engine, min(row["at"] for row in rows), max(row["at"] for row in rows))
 
@@ -296,7 +294,7 @@ def plans(engine: Engine, said: list[tuple[str, Any]]) -> str:
         )
 
 
-def test_ninety_days_of_the_fleet_read_hours_of_groups_and_nothing_finer(engine: Engine) -> None:
+def test_ninety_days_of_the_fleet_read_hours_of_sums_and_nothing_finer(engine: Engine) -> None:
     ids = list(fleet(engine))
     rolled_rows.write(engine, "traffic_5m", [rolled_rows.traffic_row(ids[0], START, egress_bytes=1)])
     rolled_rows.roll_up(engine, START - timedelta(days=200), START)
@@ -307,9 +305,9 @@ def test_ninety_days_of_the_fleet_read_hours_of_groups_and_nothing_finer(engine:
         history.totals(engine, over, flow=Flow.OUT, by=by, only=Only(region=("West",)))
         history.coverage(engine, over, Only())
     plan = plans(engine, said)
-    assert "group_1h_p202602" in plan
-    assert "group_1h_p202510" not in plan  # before the window
-    for table in ("traffic_5m", "traffic_1h", "group_5m", "sample", "traffic_1m"):
+    assert "sum_1h_p202602" in plan
+    assert "sum_1h_p202510" not in plan  # before the window
+    for table in ("traffic_5m", "traffic_1h", "traffic_1d", "group_5m", "group_1h", "sum_5m", "sample", "traffic_1m"):
         assert table not in plan, table
 
 

@@ -23,6 +23,7 @@ from db import groups, partitions, rollup
 from db.fleet import Draft, add
 from db.models import Server
 from db.retention import kept_days
+from db.rolled import DIMENSIONS
 from tests.readings import START, FakeServer, moment
 
 LATER = START + timedelta(days=1)
@@ -132,7 +133,7 @@ def test_whatever_happens_roll_ups_equal_the_slow_computation(
     rollup.roll_up(engine, LATER)
     compare_wide(engine, server.server_id)
     compare_streams(engine, server.server_id)
-    for table, seconds in (("traffic_5m", 300), ("traffic_1h", 3_600)):
+    for table, seconds in (("traffic_5m", 300), ("traffic_1h", 3_600), ("traffic_1d", 86_400)):
         compare_traffic(engine, server.server_id, table, seconds)
 
 
@@ -213,12 +214,19 @@ def test_bytes_are_conserved_through_every_level(engine: Engine) -> None:
     server.grow(9_000, 10**9)  # a gap of two and a half hours
     writer.write([server.poll()])
     rollup.roll_up(engine, LATER)
-    assert len(conserved(engine, server, "egress_bytes", "sample", "traffic_1m", "traffic_5m", "traffic_1h")) == 1
+    assert (
+        len(conserved(engine, server, "egress_bytes", "sample", "traffic_1m", "traffic_5m", "traffic_1h", "traffic_1d"))
+        == 1
+    )
     assert len(conserved(engine, server, "requests", "sample", "server_5m", "server_1h")) == 1
     assert len(conserved(engine, server, "egress_bytes", "stream_sample", "stream_5m", "stream_1h")) == 1
     total = "SELECT sum(egress_bytes)::bigint AS total FROM {}"
     assert rows(engine, total.format("group_5m")) == rows(engine, total.format("group_1h"))
     assert rows(engine, total.format("group_1h")) == rows(engine, total.format("traffic_1m"))
+    for level in ("5m", "1h"):
+        for dimension in DIMENSIONS:
+            summed = f"SELECT sum(egress_bytes)::bigint AS total FROM sum_{level} WHERE dimension = '{dimension}'"
+            assert rows(engine, summed) == rows(engine, total.format("traffic_1m")), dimension
     assert rows(engine, total.format("channel_5m")) == rows(engine, total.format("stream_1h"))
 
 
@@ -236,12 +244,13 @@ def test_a_late_poll_changes_exactly_the_buckets_it_touches(engine: Engine) -> N
                 writer.write([server.poll()])
     rollup.roll_up(engine, LATER)
     everything = "SELECT xmin::text AS written, * FROM {} ORDER BY server_id, at"
-    tables = ("traffic_5m", "server_5m", "traffic_1h", "server_1h")
+    tables = ("traffic_5m", "server_5m", "traffic_1h", "server_1h", "traffic_1d")
     before = {table: rows(engine, everything.format(table)) for table in tables}
     writer.write(polls)
-    assert rollup.roll_up(engine, LATER) == 2  # five minutes and their hour
+    assert rollup.roll_up(engine, LATER) == 3  # five minutes, their hour and day
     bucket = polls[0].at.replace(minute=polls[0].at.minute // 5 * 5, second=0)
-    for table, at in zip(tables, (bucket, bucket, bucket.replace(minute=0), bucket.replace(minute=0)), strict=True):
+    hour = bucket.replace(minute=0)
+    for table, at in zip(tables, (bucket, bucket, hour, hour, hour.replace(hour=0)), strict=True):
         after = rows(engine, everything.format(table))
         changed = [new for old, new in zip(before[table], after, strict=True) if old != new]
         assert [(row["server_id"], row["at"]) for row in changed] == [(first.server_id, at)], table
@@ -254,7 +263,7 @@ def test_a_second_roll_up_finds_nothing_due_and_an_open_bucket_waits(engine: Eng
     assert rollup.roll_up(engine, moment(server.seconds)) == 1
     assert rollup.roll_up(engine, moment(server.seconds)) == 0
     assert [row["at"] for row in rows(engine, "SELECT at FROM traffic_5m")] == [START]
-    assert rollup.roll_up(engine, LATER) == 2
+    assert rollup.roll_up(engine, LATER) == 3
     assert rollup.roll_up(engine, LATER) == 0
 
 
@@ -292,6 +301,11 @@ def grouped(engine: Engine, table: str) -> dict[str, int]:
     return {row["region"]: row["total"] for row in found}
 
 
+def summed(engine: Engine, table: str, dimension: str) -> dict[str, int]:
+    asked = f"SELECT name, sum(egress_bytes)::bigint AS total FROM {table} WHERE dimension = :dimension GROUP BY name"
+    return {row["name"]: row["total"] for row in rows(engine, asked, dimension=dimension)}
+
+
 def test_a_server_that_moves_takes_its_history_along(engine: Engine) -> None:
     first, second = new_server(engine, "West"), new_server(engine, "East")
     writer = Writer(engine, "a")
@@ -306,4 +320,32 @@ def test_a_server_that_moves_takes_its_history_along(engine: Engine) -> None:
         moved.region, moved.tags = "East", ["b", "a"]
     assert groups.keep(engine) == 1
     assert groups.keep(engine) == 0
+    assert rows(engine, "SELECT * FROM regroup_due") == []
     assert grouped(engine, "group_5m") == grouped(engine, "group_1h") == {"East": sum(before.values())}
+    for table in ("sum_5m", "sum_1h"):
+        assert summed(engine, table, "region") == {"East": sum(before.values())}
+        assert summed(engine, table, "tag") == {"a, b": before["West"], "": before["East"]}
+        assert summed(engine, table, "total") == {"": sum(before.values())}
+
+
+def test_forming_sums_again_that_is_cut_off_is_gone_on_with(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = new_server(engine, "West"), new_server(engine, "East")
+    writer = Writer(engine, "a")
+    for server in (first, second):
+        busy(engine, server, writer, polls=280)
+    rollup.roll_up(engine, LATER)
+    total = sum(grouped(engine, "group_1h").values())
+    with Session(engine) as session, session.begin():
+        moved = session.get(Server, first.server_id)
+        assert moved is not None
+        moved.region = "East"
+
+    def cut_off(_engine: Engine) -> bool:
+        raise RuntimeError("cut off")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(groups, "_month_again", cut_off)
+        with pytest.raises(RuntimeError, match="cut off"):
+            groups.keep(engine)
+    assert groups.keep(engine) == 0  # nobody moves any more
+    assert grouped(engine, "group_1h") == summed(engine, "sum_1h", "region") == {"East": total}

@@ -21,6 +21,7 @@ MODULES = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "json
 RUN_SQL = {"text", "exec_driver_sql", "copy_expert", "literal_column", "DDL"}
 # SQL that is put together when it is asked: where, and of what. Everything else is fixed when the module is loaded.
 PUT_TOGETHER = {
+    "db/annotations.py:within": "conditions that db/asked.py names for the fields of Only",
     "db/audience.py:_peaks": "tables and columns that db/asked.py names for members of By and Flow",
     "db/audience.py:_sums": "tables and columns that db/asked.py names for members of By and Flow",
     "db/audience.py:_watched": "tables and columns that db/asked.py names for members of By and Flow",
@@ -31,6 +32,7 @@ PUT_TOGETHER = {
     "db/bulk.py:copy": "names of our own tables and columns",
     "db/bulk.py:upsert": "names and types of our own columns, and a clause of db/samples.py",
     "db/engine.py:_limits": "a number of milliseconds",
+    "db/history.py:_formed": "a table that db/asked.py names",
     "db/history.py:_ranked": "tables and columns that db/asked.py names for members of By and Flow",
     "db/history.py:_series": "tables and columns that db/asked.py names for members of By and Flow",
     "db/history.py:coverage": "tables and columns that db/asked.py names for members of By and Flow",
@@ -41,10 +43,13 @@ PUT_TOGETHER = {
     "db/offload.py:over_time": "tables and columns that db/asked.py names for members of By and Flow",
     "db/partitions.py:_drop": "names of our own tables",
     "db/partitions.py:_make": "names of our own tables, and days",
-    "db/query.py:history": "the catalogue of quantities and the members of Group",
+    "db/query.py:_refuse_too_much": "conditions that db/asked.py names for the fields of Only",
+    "db/query.py:extremes": "the catalogue of quantities, the members of Group and of Level",
+    "db/query.py:history": "the catalogue of quantities, the members of Group and of Level",
     "db/responses.py:_responses": "one of two tables of ours",
     "db/retention.py:_measured": "the tables that are kept, and the key of each",
-    "db/rollup_sql.py:_upsert": "our own tables: called when the module is loaded",
+    "db/rollup_sql.py:_regroup": "our own tables: called when the module is loaded",
+    "db/rollup_sql.py:upsert": "our own tables: called when the module is loaded",
 }
 
 
