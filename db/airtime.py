@@ -32,21 +32,28 @@ FOLLOWED = timedelta(days=7)
 _CHANNELS = text(
     "SELECT channel.id AS channel_id, channel.vhost, channel.app, channel.name, channel.schedule, channel.zone,"
     " least(channel.created_at, first.at) AS since, first.at AS published_at FROM channel"
-    " LEFT JOIN LATERAL (SELECT min(publication.began_by) AS at FROM publication"
-    "  JOIN stream ON stream.id = publication.stream_id AND stream.server_id = publication.server_id"
+    # Of each stream by the key: else all publications there ever were would be looked through.
+    " LEFT JOIN LATERAL (SELECT min(of.at) AS at FROM stream CROSS JOIN LATERAL (SELECT min(began_by) AS at"
+    "   FROM publication WHERE server_id = stream.server_id AND stream_id = stream.id) of"
     "  WHERE stream.channel_id = channel.id) first ON true"
     " WHERE (CAST(:channel AS bigint) IS NULL OR channel.id = :channel)"
     " ORDER BY channel.app, channel.name, channel.vhost, channel.id"
 )
+# Those of a stream follow each other: of what began before a window the last one alone may reach into it.
 _PUBLICATIONS = text(
-    "SELECT stream.channel_id, server.name AS server, publication.began_after, publication.began_by,"
+    "WITH part AS (SELECT * FROM publication WHERE began_by > :start AND began_by <= :until"
+    "  UNION ALL SELECT last.* FROM stream CROSS JOIN LATERAL (SELECT * FROM publication"
+    "   WHERE server_id = stream.server_id AND stream_id = stream.id AND began_by <= :start"
+    "   ORDER BY began_by DESC LIMIT 1) last"
+    "   WHERE (last.ended_by IS NULL OR last.ended_by > :start)"
+    "   AND (CAST(:channel AS bigint) IS NULL OR stream.channel_id = :channel))"
+    " SELECT stream.channel_id, server.name AS server, publication.began_after, publication.began_by,"
     " publication.ended_after, publication.ended_by, publication.end_reason, least(status.at, :now) AS seen_at"
-    " FROM publication JOIN stream ON stream.id = publication.stream_id"
+    " FROM part publication JOIN stream ON stream.id = publication.stream_id"
     " JOIN server ON server.id = publication.server_id"
     " LEFT JOIN stream_status status ON status.stream_id = publication.stream_id"
     "  AND status.server_id = publication.server_id AND status.publishing AND status.gone_at IS NULL"
-    " WHERE publication.began_by <= :until AND (publication.ended_by IS NULL OR publication.ended_by > :start)"
-    "  AND (CAST(:channel AS bigint) IS NULL OR stream.channel_id = :channel)"
+    " WHERE CAST(:channel AS bigint) IS NULL OR stream.channel_id = :channel"
     " ORDER BY publication.began_by, publication.server_id"
 )
 _NAMES = ["channel_id", "vhost", "app", "name"]

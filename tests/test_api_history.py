@@ -15,9 +15,12 @@ from cdn.clock import utc_now
 from cdn.metrics import METRICS
 from cdn.model import Kind, Role
 from collector.writer import Writer
-from db import live, query
+from db import live, query, query_steps
+from db import minutes as formed_minutes
 from db.frame import records
 from db.quantities import QUANTITIES, Source
+from db.query_sql import SECONDS, Level
+from db.query_steps import Wanted
 from tests.asking import SIGNED_IN, client
 from tests.scene import INTERVAL, Scene
 from tests.scene import client as connected
@@ -88,6 +91,7 @@ def minutes(engine: Engine) -> list[dict[str, Any]]:
 
 
 def test_delivered_traffic_is_what_the_overview_draws(api: TestClient, scene: Scene, engine: Engine) -> None:
+    formed_minutes.keep(engine, utc_now())
     answer = asked(api, "delivered", window="1h", step="1m", group="region")
     mine = {
         (series["name"], at): value
@@ -95,9 +99,10 @@ def test_delivered_traffic_is_what_the_overview_draws(api: TestClient, scene: Sc
         for at, value in zip(answer["at"], series["values"], strict=True)
         if value is not None
     }
+    until = datetime.fromisoformat(answer["until"])
     drawn = {
         (row["region"], row["at"].isoformat().replace("+00:00", "Z")): row["delivered_bps"]
-        for row in records(live.traffic(engine, datetime.fromisoformat(answer["until"]), "1h"))
+        for row in records(live.traffic(engine, until, "1h"))
         if row["delivered_bps"] is not None
     }
     assert len(mine) > 2 * (MINUTES - 3)
@@ -213,19 +218,24 @@ def test_every_metric_of_the_catalogue_is_there(api: TestClient) -> None:
 
 def test_every_window_has_a_step_and_few_enough_points() -> None:
     until = datetime(2026, 3, 1, 12, 34, 56, tzinfo=UTC)
-    for window, quantity, series in product(query.WINDOWS, ("delivered", "requests"), (1, 50, 500)):
-        chosen = query.span(QUANTITIES[quantity], window, None, until, series)
-        assert 1 <= chosen.points <= 300
-        assert chosen.points * series <= query.MOST_VALUES
-        assert chosen.step >= query.FINEST[QUANTITIES[quantity].source]
-        assert chosen.end <= until < chosen.end + timedelta(seconds=chosen.step)
-        assert chosen.end.timestamp() % chosen.step == 0
-        assert len(chosen.times) == chosen.points
+    for length, name, series in product(query_steps.WINDOWS.values(), ("delivered", "requests"), (1, 50, 500)):
+        quantity, wanted = QUANTITIES[name], Wanted(length, until)
+        since = dict.fromkeys(Level, datetime(2000, 1, 1, tzinfo=UTC))
+        since = {level: at for level, at in since.items() if level.is_rolled or level is query_steps.finest(quantity)}
+        for level in query_steps.levels(wanted, since):
+            chosen = query_steps.span(quantity, wanted, series, level)
+            assert 1 <= chosen.points <= 300
+            assert chosen.points * series <= query_steps.MOST_VALUES
+            assert chosen.step >= query_steps.FINEST[quantity.source]
+            assert chosen.step % SECONDS[level] == 0
+            assert chosen.end <= until < chosen.end + timedelta(seconds=chosen.step)
+            assert chosen.end.timestamp() % min(chosen.step, 86_400) == 0
+            assert len(chosen.times) == chosen.points
 
 
 def test_the_finest_step_that_is_known_is_that_of_its_source() -> None:
     assert {each.source for each in QUANTITIES.values()} == set(Source)
-    assert query.FINEST[Source.MINUTES] == 60
+    assert query_steps.FINEST[Source.MINUTES] == 60
 
 
 @pytest.mark.parametrize(

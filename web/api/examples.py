@@ -43,6 +43,12 @@ class Recipe:
 
 RECIPES = (
     Recipe(
+        "A year of a metric",
+        "The answer says in `level` how fine what was read is, and in `seen` how much of the time was watched.",
+        f"curl -sS -G {_AS} -d metric=system_cpu -d group=region -d window=365d -d step=1d -d extremes=true \\\n"
+        '  "$MONITOR/metrics/query"',
+    ),
+    Recipe(
         "All pages of a long list",
         "The header Link leads from page to page until there is none.",
         "next='?limit=200'\n"
