@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from sqlalchemy import Connection, TextClause
 
@@ -27,14 +28,19 @@ def frame(
     """The rows of `query`. Columns in `times` become datetime64[us, UTC], those in `numbers` float64 (NaN: unknown),
     those in `wholes` Int64, exact beyond 2^53 (NA: unknown)."""
     result = connection.execute(query, parameters)
-    rows, columns = result.fetchall(), list(result.keys())
-    found = pd.DataFrame.from_records(rows, columns=columns)
-    for name in wholes:
-        # From the rows: the frame has made floats of a column in which something is unknown.
-        place = columns.index(name)
-        found[name] = pd.Series([row[place] for row in rows], index=found.index, dtype="Int64")
-    for name in times:
-        found[name] = pd.to_datetime(found[name], utc=True).astype("datetime64[us, UTC]")
-    for name in numbers:
-        found[name] = found[name].astype("float64")
-    return found
+    names, rows = list(result.keys()), result.fetchall()
+    columns = dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(names, ())
+    # Column by column with its dtype: pandas takes long to find out what it could be.
+    return pd.DataFrame({name: _column(values, name, times, numbers, wholes) for name, values in columns.items()})
+
+
+def _column(
+    values: Sequence[Any], name: str, times: Sequence[str], numbers: Sequence[str], wholes: Sequence[str]
+) -> Any:
+    if name in wholes:
+        return pd.array(list(values), dtype="Int64")
+    if name in times:
+        return pd.to_datetime(list(values), utc=True).astype("datetime64[us, UTC]")
+    if name in numbers:
+        return np.array(values, dtype=np.float64)
+    return list(values)

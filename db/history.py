@@ -20,7 +20,7 @@ from db import partitions
 from db.asked import CHANNEL_NAME, By, Flow, Only, Source, source
 from db.engine import reading
 from db.frame import frame
-from db.rolled import DAY, HOUR
+from db.rolled import DAY, FIVE_MINUTES, HOUR
 from db.steps import Steps, ceiling, floor, in_buckets
 
 OTHER = -1
@@ -145,7 +145,7 @@ def coverage(engine: Engine, over: Steps, only: Only) -> pd.DataFrame:
 
 def newest(engine: Engine, now: datetime, bucket: int, late: timedelta = timedelta(minutes=15)) -> datetime:
     """The end of the last bucket that is rolled up, or where that is longer ago than `late`, of the last one over."""
-    level = "5m" if bucket < HOUR else "1h"
+    level, formed = ("5m", FIVE_MINUTES) if bucket < HOUR else ("1h", HOUR)
     last = floor(now, bucket)
     with reading(engine) as connection:
         found = connection.execute(
@@ -154,7 +154,7 @@ def newest(engine: Engine, now: datetime, bucket: int, late: timedelta = timedel
         ).scalar()
     if found is None:
         return last
-    end: datetime = found + timedelta(seconds=bucket)
+    end = floor(found + timedelta(seconds=formed), bucket)
     return end if last - end <= late else last
 
 

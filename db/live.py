@@ -7,7 +7,6 @@ datetime64[us, UTC], rates bit/s or 1/s, missing is NaN, NaT or None. Raises db.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 import pandas as pd
 from sqlalchemy import Engine, text
@@ -44,7 +43,8 @@ _FLEET = text(
     " coalesce(server.interval_seconds, :interval) AS interval,"
     " status.at, status.good_at, status.state_since, status.up, status.reason, status.detail, status.failures,"
     " status.certificate_expires, status.clock_difference,"
-    " status.software, status.notes, status.connect_seconds, status.first_byte_seconds, status.response_seconds, "
+    " status.software, nullif(status.notes, '[]') AS notes,"
+    " status.connect_seconds, status.first_byte_seconds, status.response_seconds, "
     + ", ".join(_rate_sql(each, "status.counted_seconds", f"status.{each.name}") for each in COUNTERS)
     + ", "
     + ", ".join(f"status.{name}" for name in _GAUGES)
@@ -76,8 +76,9 @@ def fleet(engine: Engine, now: datetime, interval: float) -> pd.DataFrame:
                 *_GAUGES,
             ),
         )
+    found["notes"] = [notes or [] for notes in found["notes"]]
     found["fullness"] = _fullness(found)
-    found["state"] = [_state(row, now) for row in found.to_dict("records")]
+    found["state"] = _states(found, now)
     return found
 
 
@@ -88,16 +89,20 @@ def _fullness(found: pd.DataFrame) -> pd.Series:
     return pd.concat([link, core], axis=1).max(axis=1).astype("float64")
 
 
-def _state(row: dict[Any, Any], now: datetime) -> str:
-    polled = not pd.isna(row["at"])
-    return server_state(
-        paused=bool(row["paused"]),
-        up=bool(row["up"]) if polled else None,
-        at=row["at"].to_pydatetime() if polled else None,
-        interval=float(row["interval"]),
-        now=now,
-        fullness=None if pd.isna(row["fullness"]) else float(row["fullness"]),
-    ).value
+def _states(found: pd.DataFrame, now: datetime) -> list[str]:
+    """cdn.health.State of each row."""
+    columns = [found[name].astype("object") for name in ("paused", "up", "at", "interval", "fullness")]
+    return [
+        server_state(
+            paused=bool(paused),
+            up=None if pd.isna(at) else bool(up),
+            at=None if pd.isna(at) else at.to_pydatetime(),
+            interval=float(interval),
+            now=now,
+            fullness=None if pd.isna(fullness) else float(fullness),
+        ).value
+        for paused, up, at, interval, fullness in zip(*columns, strict=True)
+    ]
 
 
 _FRESHNESS = text(
@@ -185,15 +190,17 @@ _SERVERS_NOW = text(
     " WHERE server.retired_at IS NULL AND NOT server.paused"
 )
 _ON_AIR_NOW = text(
-    f"WITH {HOMES}, channel AS (SELECT stream.channel_id, bool_or(home.server_id IS NOT NULL) AS has_home,"
-    "  bool_or(home.server_id IS NOT NULL AND status.publishing) AS at_home,"
+    f"WITH {HOMES}, fresh AS MATERIALIZED (SELECT server.id, server.id IN (SELECT server_id FROM home) AS is_home,"
+    "  CAST(:now AS timestamptz)"
+    "  - make_interval(secs => :blind * coalesce(server.interval_seconds, :interval)) AS since"
+    "  FROM server JOIN server_status poll ON poll.server_id = server.id"
+    "  WHERE poll.up AND server.retired_at IS NULL AND NOT server.paused),"
+    " channel AS (SELECT stream.channel_id, bool_or(fresh.is_home) AS has_home,"
+    "  bool_or(fresh.is_home AND status.publishing) AS at_home,"
     "  bool_or(status.publishing AND coalesce(status.egress_bytes, 0) + coalesce(status.ingress_bytes, 0) > 0)"
     "   AS moving"
-    "  FROM stream_status status JOIN stream ON stream.id = status.stream_id"
-    "  JOIN server ON server.id = status.server_id JOIN server_status poll ON poll.server_id = server.id"
-    "  LEFT JOIN home ON home.server_id = server.id"
-    "  WHERE status.gone_at IS NULL AND poll.up AND server.retired_at IS NULL AND NOT server.paused"
-    f"   AND {_FRESH} GROUP BY stream.channel_id)"
+    "  FROM stream_status status JOIN fresh ON fresh.id = status.server_id JOIN stream ON stream.id = status.stream_id"
+    "  WHERE status.gone_at IS NULL AND status.at > fresh.since GROUP BY stream.channel_id)"
     f" SELECT count(*) FILTER (WHERE {IS_ON_AIR}) AS streams_on_air FROM channel"
 )
 _AT_MINUTE = text(
