@@ -12,11 +12,13 @@ from sqlalchemy.orm import Session
 
 from cdn.errors import Changed, Unknown
 from cdn.model import Invalid
+from db.asked import By, Only, source
 from db.engine import reading
 from db.frame import frame
 from db.models import Annotation, Channel, Server
 
 KINDS = ("deploy", "match", "incident", "other")
+EVERYTHING = Only()
 FIELDS = ("at", "until", "kind", "words", "region", "server_id", "channel_id")
 
 _SELECT = (
@@ -24,35 +26,37 @@ _SELECT = (
     " channel.name AS channel, a.created_by, a.created_at, a.version FROM annotation a"
     " LEFT JOIN server ON server.id = a.server_id LEFT JOIN channel ON channel.id = a.channel_id"
 )
-_WITHIN = text(
-    f"{_SELECT} WHERE a.at < :end AND coalesce(a.until, a.at) >= :start"
-    " AND (CAST(:region AS text) IS NULL OR a.region IN ('', :region))"
-    " AND (CAST(:server_id AS bigint) IS NULL OR a.server_id IS NULL OR a.server_id = :server_id)"
-    " AND (CAST(:channel_id AS bigint) IS NULL OR a.channel_id IS NULL OR a.channel_id = :channel_id)"
-    " ORDER BY a.at DESC, a.id DESC LIMIT :most"
-)
+_NEWEST_FIRST = " ORDER BY a.at DESC, a.id DESC LIMIT :most"
 _ONE = text(f"{_SELECT} WHERE a.id = :id")
 _TIMES, _WHOLES = ("at", "until", "created_at"), ("server_id", "channel_id")
 
 
-def within(
-    engine: Engine,
-    start: datetime,
-    end: datetime,
-    *,
-    region: str | None = None,
-    server_id: int | None = None,
-    channel_id: int | None = None,
-    most: int = 200,
-) -> pd.DataFrame:
+def within(engine: Engine, start: datetime, end: datetime, only: Only = EVERYTHING, *, most: int = 200) -> pd.DataFrame:
     """Markers that reach into [start, end), newest first, with the names of what they are about.
 
     id, at, until (NaT: a moment), kind (of KINDS), words, region, server_id, server, channel_id, channel, created_by,
-    created_at, version. region, server_id, channel_id: only those about it or about everything. Raises Unavailable.
+    created_at, version. only: those about everything, and those about any of these servers, a region of theirs, or
+    these channels; any server may carry any channel, so neither leaves out what is about the other. Raises Unavailable.
     """
-    asked = {"start": start, "end": end, "region": region, "server_id": server_id, "channel_id": channel_id}
+    query = f"{_SELECT} WHERE a.at < :end AND coalesce(a.until, a.at) >= :start{_concern(only)}{_NEWEST_FIRST}"
+    asked = {"start": start, "end": end, "most": most, **only.parameters()}
     with reading(engine) as connection:
-        return frame(connection, _WITHIN, {**asked, "most": most}, times=_TIMES, wholes=_WHOLES)
+        return frame(connection, text(query), asked, times=_TIMES, wholes=_WHOLES)
+
+
+def _concern(only: Only) -> str:
+    """SQL of what a marker must be about, beginning with AND; its parameters are those of `only`."""
+    parts = []
+    if only.is_of_servers:
+        where = source(By.SERVER, Only(**{**only.fields(), "channels": ()})).where("dims.id")
+        one = "EXISTS (SELECT FROM server dims WHERE dims.{} = a.{}{})"
+        parts.append(f"(a.server_id IS NULL OR {one.format('id', 'server_id', where)})")
+        # A region may have got its marker before its first server.
+        named = " OR a.region = ANY(CAST(:only_region AS text[]))" if only.region else ""
+        parts.append(f"(a.region = '' OR {one.format('region', 'region', where)}{named})")
+    if only.channels:
+        parts.append("(a.channel_id IS NULL OR a.channel_id = ANY(CAST(:only_channels AS bigint[])))")
+    return "".join(f" AND {part}" for part in parts)
 
 
 def annotation(engine: Engine, id: int) -> pd.DataFrame:

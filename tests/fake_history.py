@@ -115,6 +115,12 @@ def edges(names: tuple[str, ...]) -> pd.DataFrame:
     return _typed(pd.DataFrame(rows, columns=columns), numbers=tuple(columns[3:]))
 
 
+def channels(names: tuple[str, ...], over: Steps) -> pd.DataFrame:
+    """As db.offload.by_channel: nothing of longer times; of the last one nobody knows what came in."""
+    found = edges(names)[["id", "name", "sent", "taken", "offload"]]
+    return found if over.end - over.start <= db.offload.LONGEST_OF_CHANNELS else found.head(0)
+
+
 def viewers(names: tuple[str, ...], over: Steps, by: By, most: int) -> pd.DataFrame:
     """As db.audience.viewers."""
     found = traffic(names, over, by, most)
@@ -145,6 +151,12 @@ def markers(start: datetime, end: datetime, hostile: tuple[str, ...] | None) -> 
     columns = ["id", "at", "until", "kind", "words", "region", "server_id", "server", "channel_id", "channel"]
     found = pd.DataFrame(rows, columns=[*columns, "created_by", "created_at", "version"])
     return _typed(found, times=("at", "until", "created_at"), wholes=("server_id", "channel_id"))
+
+
+def one_marker(id: int, ends: datetime, hostile: tuple[str, ...] | None) -> pd.DataFrame:
+    """As db.annotations.annotation."""
+    found = markers(ends - timedelta(days=7), ends, hostile)
+    return found[found["id"] == id]
 
 
 def known(hostile: tuple[str, ...] | None) -> pd.DataFrame:
@@ -206,14 +218,15 @@ def install(
     put(db.history, "coverage", lambda _engine, over, _only: _coverage(over, state()))
     put(db.offload, "over_time", here(lambda h, over, only: offload(over)))
     put(db.offload, "by_edge", here(lambda h, over, only: edges(_names(By.SERVER, h))))
-    put(db.offload, "by_channel", here(lambda h, over, only: edges(_names(By.CHANNEL, h))))
+    put(db.offload, "by_channel", here(lambda h, over, only: channels(_names(By.CHANNEL, h), over)))
     put(db.audience, "viewers", by_name(viewers))
     put(
         db.audience,
         "ranking",
         here(lambda h, over, before, *, by, only: ranking(_names(by, h), over, by)),
     )
-    put(db.annotations, "within", here(lambda h, start, end, **_: markers(start, end, h)))
+    put(db.annotations, "within", here(lambda h, start, end, *_, **__: markers(start, end, h)))
+    put(db.annotations, "annotation", here(lambda h, id: one_marker(id, now(), h)))
 
 
 def _coverage(over: Steps, state: str) -> pd.DataFrame:

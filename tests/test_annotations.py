@@ -11,9 +11,10 @@ from sqlalchemy import Engine
 
 from actions.annotations import add_annotation, change_annotation, remove_annotation
 from cdn.errors import Changed, Forbidden, Unknown
-from cdn.model import LOCAL_ADMIN, Actor, Invalid
+from cdn.model import LOCAL_ADMIN, Actor, Invalid, Role
 from db import annotations as stored
 from db import audit
+from db.asked import Only
 from tests import asking, rolled_rows
 
 AT = datetime(2026, 3, 1, 20, 0, tzinfo=UTC)
@@ -25,7 +26,7 @@ def fields(**more: Any) -> dict[str, Any]:
 
 
 def told(engine: Engine, start: datetime = AT, length: timedelta = timedelta(hours=1), **only: Any) -> list[str]:
-    return list(stored.within(engine, start, start + length, **only)["words"])
+    return list(stored.within(engine, start, start + length, Only(**only))["words"])
 
 
 def test_a_marker_is_told_wherever_its_time_reaches_into(engine: Engine) -> None:
@@ -38,16 +39,30 @@ def test_a_marker_is_told_wherever_its_time_reaches_into(engine: Engine) -> None
 
 
 def test_one_about_something_else_is_left_out(engine: Engine) -> None:
-    server, channel = rolled_rows.server(engine, "edge"), rolled_rows.channel(engine, "news")
-    for words, about in (("all", {}), ("west", {"region": "West"}), ("edge", {"server_id": server})):
+    west = rolled_rows.server(engine, "edge", region="West", provider="Transit")
+    east = rolled_rows.server(engine, "other", region="East", role=Role.ORIGIN)
+    news, sport = rolled_rows.channel(engine, "news"), rolled_rows.channel(engine, "sport")
+    markers: dict[str, dict[str, Any]] = {
+        "all": {},
+        "west": {"region": "West"},
+        "edge": {"server_id": west},
+        "news": {"channel_id": news},
+        "north": {"region": "North"},
+        "edge's news": {"region": "West", "server_id": west, "channel_id": news},
+    }
+    for words, about in markers.items():
         add_annotation(engine, fields(words=words, **about), by=OPERATOR)
-    add_annotation(engine, fields(words="news", channel_id=channel), by=OPERATOR)
-    assert sorted(told(engine)) == ["all", "edge", "news", "west"]
-    assert "west" not in told(engine, region="East")
-    assert "edge" not in told(engine, server_id=server + 1)
-    assert "news" in told(engine, channel_id=channel)
-    (row,) = rolled_rows.told(stored.within(engine, AT, AT + timedelta(1), server_id=server, most=1))
-    assert (row.channel, row.created_by) == ("news", "olga")
+    assert set(told(engine)) == set(markers)
+    assert set(told(engine, region=("West",))) == {"all", "west", "edge", "news", "edge's news"}
+    assert set(told(engine, region=("East", "North"))) == {"all", "north", "news"}
+    assert set(told(engine, provider=("Transit",))) == {"all", "west", "edge", "news", "edge's news"}
+    assert set(told(engine, role=("origin",))) == {"all", "news"}
+    assert set(told(engine, servers=(east,))) == {"all", "news"}
+    assert set(told(engine, servers=(west, east))) == {"all", "west", "edge", "news", "edge's news"}
+    assert set(told(engine, channels=(sport,))) == {"all", "west", "edge", "north"}
+    assert set(told(engine, channels=(sport, news), servers=(east,))) == {"all", "news"}
+    (row,) = rolled_rows.told(stored.within(engine, AT, AT + timedelta(1), Only(servers=(west,)), most=1))
+    assert (row.server, row.channel, row.created_by) == ("edge", "news", "olga")
 
 
 @pytest.mark.parametrize(
@@ -119,5 +134,18 @@ def test_programs_set_change_and_take_away_markers(engine: Engine, monkeypatch: 
     assert (early.status_code, list(early.json()["faults"])) == (422, ["body.until"])
     assert api.delete(path).status_code == 204
     assert [api.get(path).status_code, api.delete(path).status_code] == [404, 404]
+    of_west = {"at": "2026-03-01T20:00:00Z", "words": "Works in the west", "region": "West"}
+    assert api.post("/annotations", json=of_west).status_code == 201
+    window = {"since": "2026-03-01T00:00:00Z", "until": "2026-03-02T00:00:00Z"}
+    shown = [len(api.get("/annotations", params={**window, **only}).json()) for only in ({}, {"region": "West"})]
+    hidden = [
+        len(api.get("/annotations", params={**window, **only}).json())
+        for only in ({"region": "East"}, {"server_id": 9})
+    ]
+    assert (shown, hidden, len(api.get("/annotations", params={**window, "channel_id": 9}).json())) == (
+        [1, 1],
+        [0, 0],
+        1,
+    )
     for text in ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"):
         assert api.get("/annotations", params={"until": text}).status_code == 200

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,18 +10,16 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pytest
 from sqlalchemy import Engine
-from streamlit.testing.v1 import AppTest
 
 import db.engine
 from cdn.clock import utc_now
-from db import annotations as stored
-from db import audit
-from db.asked import By, Only
-from db.steps import floor, steps
+from db.asked import By, Flow, Only
+from db.steps import Steps, floor, steps
 from tests import fake_history, fake_live, rolled_rows
 from tests.test_pages import Fleet, first_line, markup, opened, text
-from ui import frames, history_figures, period
+from ui import bandwidth, frames, history_figures, period, questions
 from ui import history as words
+from ui.html import Html, fill
 
 BANDWIDTH, AUDIENCE = "pages/history/bandwidth.py", "pages/history/audience.py"
 BOTH = (BANDWIDTH, AUDIENCE)
@@ -97,10 +95,8 @@ def test_what_nobody_counts_is_said(fleet: Fleet) -> None:
     assert "only what edges sent of it is counted" in text(app)
 
 
-@pytest.fixture
-def filled(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Engine:
+def fill_two_regions(engine: Engine) -> None:
     """Two regions of a real database, a day of five minutes at a rate each."""
-    monkeypatch.setattr(db.engine, "shared", lambda: engine)
     end = floor(utc_now(), 300)
     rows = []
     for name, region, bps in (("edge-1", "West", 8_000_000), ("edge-2", "East", 4_000_000)):
@@ -110,6 +106,12 @@ def filled(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Engine:
             rows.append(rolled_rows.traffic_row(server, end - timedelta(minutes=5 * number), **sent))
     rolled_rows.write(engine, "traffic_5m", rows)
     rolled_rows.roll_up(engine, end - timedelta(days=1, hours=1), end)
+
+
+@pytest.fixture
+def filled(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    monkeypatch.setattr(db.engine, "shared", lambda: engine)
+    fill_two_regions(engine)
     return engine
 
 
@@ -126,43 +128,12 @@ def test_the_numbers_of_a_real_database_add_up(filled: Engine) -> None:
     assert "1,920 viewer-hours in all" in text(watched)
 
 
-def test_an_operator_sets_a_marker_and_takes_it_away(filled: Engine) -> None:
-    app = opened(BANDWIDTH, time="24 hours")
-    turn_on(app, "marker-add-0")
-    assert 'role="alert"' in markup(app)  # it says nothing
-    app.text_input(key="marker-words-0").set_value("Cup <b>final</b>")
-    app.number_input(key="marker-for-0").set_value(90)
-    turn_on(app, "marker-add-0")
-    assert "Cup &lt;b&gt;final&lt;/b&gt;" in markup(app)
-    assert "1 marker in this time" in text(app)
-    now = utc_now()
-    (row,) = rolled_rows.told(stored.within(filled, now - timedelta(days=1), now + timedelta(days=1)))
-    assert (row.until - row.at, row.created_by) == (timedelta(minutes=90), "local")
-    turn_on(app, "marker-remove")
-    assert "0 markers in this time" in text(app)
-    assert list(audit.trail(filled)["action"].head(2)) == ["annotation.remove", "annotation.add"]
-
-
-def turn_on(app: AppTest, key: str) -> None:
-    app.button(key=key).click()
-    app.run()
-    assert not app.exception
-
-
-def test_who_only_looks_has_no_form(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ui.visitor.may", lambda role: role == "viewer")
-    monkeypatch.setattr("pages.parts.markers.may", lambda role: role == "viewer")
-    app = opened(BANDWIDTH)
-    assert "3 markers in this time" in text(app)
-    assert not [button for button in app.button if str(button.key).startswith("marker-")]
-
-
 def test_a_filter_takes_any_of_several_and_tells_two_of_one_name_apart() -> None:
     found = pd.DataFrame(
         [("region", 0, "West"), ("region", 0, ""), ("servers", 3, "edge"), ("servers", 9, "edge"), ("kind", 0, "srs")],
         columns=["dimension", "id", "name"],
     )
-    offered = words.choices(found)
+    offered = questions.choices(found)
     assert list(offered) == [
         "Region: West",
         "Region: No region",
@@ -171,7 +142,7 @@ def test_a_filter_takes_any_of_several_and_tells_two_of_one_name_apart() -> None
         "Server: edge (number 9)",
     ]
     chosen = ["Region: West", "Region: No region", "Server: edge (number 9)", "Region: Mars"]
-    assert words.only_of(chosen, offered) == Only(region=("West", ""), servers=(9,))
+    assert questions.only_of(chosen, offered) == Only(region=("West", ""), servers=(9,))
 
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -241,3 +212,42 @@ def test_change_is_a_dash_where_there_is_nothing_to_compare_with() -> None:
         "–",
         "–",
     ]
+
+
+@pytest.mark.parametrize("by", ["Region", "Channel"])
+def test_the_days_add_up_to_what_was_transferred(filled: Engine, by: str) -> None:
+    over = steps(floor(utc_now(), 300) - timedelta(days=1), floor(utc_now(), 300))
+    asked = bandwidth.Question(Flow.DELIVERED, By(by.lower()), Only(), _period(over))
+    told = bandwidth.answer(asked, BERLIN)
+    assert int(told.days.found["bytes"].sum()) == int(told.series["bytes"].sum())
+
+
+def _period(over: Steps) -> period.Period:
+    return period.Period(over.start, over.end, "", None, "")
+
+
+def test_what_channels_took_in_is_told_of_short_times_and_what_longer_ones_lack_is_said(fleet: Fleet) -> None:
+    short, long = (text(opened(BANDWIDTH, time=words_)) for words_ in ("7 days", "30 days"))
+    assert "1 − what edges took in of the channel ÷ what they sent of it" in short
+    assert "Not told of so long a time" not in short
+    assert "Not told of so long a time" in long
+    assert "of 7 days at most: choose a shorter time" in long
+
+
+@pytest.mark.parametrize("page", BOTH)
+def test_while_an_answer_is_on_the_way_the_page_says_so_and_then_no_more(
+    fleet: Fleet, page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[list[tuple[int, ...]]] = []
+
+    def bones(rows: Iterable[tuple[int, ...]]) -> Html:
+        waited.append(list(rows))
+        return fill("<i></i>")
+
+    monkeypatch.setattr("ui.waiting.bones", bones)
+    assert 'class="waiting"' not in markup(opened(page))
+    assert [rows[0] for rows in waited] == [(5, 2)]
+    fleet.state = "away"
+    frames.forget()
+    assert 'class="waiting"' not in markup(opened(page))
+    assert len(waited) == 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import timedelta, tzinfo
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -11,13 +11,12 @@ import plotly.graph_objects as go
 from db.asked import By, Only
 from db.export import Column as FileColumn
 from db.steps import Steps
-from ui import history, history_figures, numbers, past
-from ui.bandwidth import numbers_capital
+from ui import history, history_figures, numbers, past, questions, rankings
 from ui.headline import Headline
 from ui.period import Period
 from ui.tables import under
 
-HEIGHT, ROWS = 320, 20
+HEIGHT, ROWS = 430, 20
 CHANNEL, REGION = "Channel", "Region"
 BYS: dict[str, By] = {
     "Region": By.REGION,
@@ -48,11 +47,12 @@ class Answer:
     before: pd.DataFrame | None
     total: pd.DataFrame
     rankings: dict[str, pd.DataFrame]
+    markers: pd.DataFrame
 
     @property
     def names(self) -> dict[int, str]:
         """place → name of each series."""
-        return history_figures.named(self.series, history.NAMELESS.get(self.asked.by, "(no name)"), "All others")
+        return history_figures.named(self.series, questions.NAMELESS.get(self.asked.by, "(no name)"), "All others")
 
     @property
     def by_words(self) -> str:
@@ -71,7 +71,7 @@ class Answer:
 
     @property
     def _ghost_words(self) -> str:
-        return f"{numbers_capital(self.asked.when.against_words)}, all together"
+        return f"{history.capital(self.asked.when.against_words)}, all together"
 
     def figure(self, zone: tzinfo) -> go.Figure:
         """The chart."""
@@ -79,7 +79,17 @@ class Answer:
         if self.before is not None and self.against is not None:
             ghost = _together(self.before), self.against, self._ghost_words
         return history_figures.over_time(
-            self.series, "viewers", self.names, self.over, 1.0, zone, HEIGHT, unit="viewers", digits=0, ghost=ghost
+            self.series,
+            "viewers",
+            self.names,
+            self.over,
+            1.0,
+            zone,
+            HEIGHT,
+            unit="viewers",
+            digits=0,
+            ghost=ghost,
+            markers=self.markers,
         )
 
     def legend(self) -> list[tuple[str, str, str]]:
@@ -118,7 +128,7 @@ class Answer:
             peak = under(numbers.count(row["peak"]), history.moment(row["peak_at"], zone))
             rows.append(("Most at once", peak, ""))
             watched = history.change(row["viewer_seconds"], row["before"])
-            rows.append((history.WATCHED, history.hours_of(row["viewer_seconds"]), watched))
+            rows.append((rankings.WATCHED, history.hours_of(row["viewer_seconds"]), watched))
         channels = self.rankings[CHANNEL]["viewer_seconds"]
         rows.append(("Channels watched", numbers.count((channels > 0).sum()), ""))
         return rows
@@ -157,6 +167,8 @@ def answer(asked: Question) -> Answer:
         None if against is None else past.viewers(against, total.value, only),
         ranked(By.TOTAL),
         {CHANNEL: ranked(By.CHANNEL), REGION: ranked(By.REGION)},
+        # The form for a new one offers the end.
+        past.markers(over.start, over.end + timedelta(seconds=1), only),
     )
 
 

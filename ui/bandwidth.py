@@ -8,24 +8,23 @@ from datetime import timedelta, tzinfo
 import pandas as pd
 import plotly.graph_objects as go
 
-from db import busiest
 from db.asked import By, Flow, Only, Unknowable
 from db.export import Column as FileColumn
-from db.offload import FORMULAS, LONGEST_OF_CHANNELS
-from db.steps import Steps, in_whole_hours, steps
-from ui import history, history_figures, numbers, past
+from db.steps import Steps
+from ui import history, history_figures, numbers, past, questions
+from ui.days import Days, days
 from ui.headline import Headline
-from ui.html import Html
 from ui.numbers import Scale, rate_scale
 from ui.period import Period
+from ui.spared import Spared, spared
 from ui.tables import under
+from ui.week import Week, week
 
-__all__ = ["FORMULAS", "Answer", "Question", "Unknowable", "answer", "ratio_figure"]
+__all__ = ["Answer", "Question", "Unknowable", "answer"]
 
-HEIGHT, SMALL = 400, 300
+HEIGHT = 430
 # Of the table of groups.
 ROWS = 10
-WEEKS = timedelta(days=28)
 # Peaks are looked for in five minutes of windows up to so long.
 FINE_PEAKS = timedelta(days=100)
 
@@ -54,11 +53,10 @@ class Answer:
     peak: pd.DataFrame
     peak_before: pd.DataFrame | None
     peaks_over: Steps
-    week: pd.DataFrame
-    week_over: Steps
+    week: Week
+    days: Days
     coverage: pd.DataFrame
-    offload: pd.DataFrame
-    edges: pd.DataFrame
+    spared: Spared
     markers: pd.DataFrame
 
     @property
@@ -87,29 +85,24 @@ class Answer:
     @property
     def names(self) -> dict[int, str]:
         """place → name of each series."""
-        nameless = history.NAMELESS.get(self.asked.by, "(no name)")
-        return history_figures.named(history.renamed(self.series, self.asked.by), nameless, "All others")
+        nameless = questions.NAMELESS.get(self.asked.by, "(no name)")
+        return history_figures.named(questions.renamed(self.series, self.asked.by), nameless, "All others")
 
     @property
     def flow_words(self) -> str:
         """Which bytes, on screen."""
-        return next(words for words, flow in history.FLOWS.items() if flow is self.asked.flow)
+        return next(words for words, flow in questions.FLOWS.items() if flow is self.asked.flow)
 
     @property
     def by_words(self) -> str:
         """What they are told apart by, on screen."""
-        return next(words for words, by in history.BYS.items() if by is self.asked.by)
-
-    @property
-    def is_of_servers(self) -> bool:
-        """Whether some servers are left out."""
-        return self.asked.only.is_of_servers
+        return next(words for words, by in questions.BYS.items() if by is self.asked.by)
 
     def figure(self, zone: tzinfo) -> go.Figure:
         """The chart."""
         ghost = None
         if self.before is not None and self.against is not None:
-            ghost = self.before, self.against, f"{numbers_capital(self.asked.when.against_words)}, all together"
+            ghost = self.before, self.against, f"{history.capital(self.asked.when.against_words)}, all together"
         scale = self.scale
         return history_figures.over_time(
             self.series,
@@ -135,7 +128,7 @@ class Answer:
             for place, name in self.names.items()
         ]
         if self.mean_before is not None:
-            words = f"{numbers_capital(self.asked.when.against_words)}, all together"
+            words = f"{history.capital(self.asked.when.against_words)}, all together"
             shown.append(("ghost", words, numbers.in_scale(self.mean_before, scale)))
         return shown
 
@@ -165,16 +158,9 @@ class Answer:
             ("Average", numbers.rate(self.mean), history.change(self.mean, self.mean_before)),
             ("Peak", under(numbers.rate(now_bps), at), history.change(now_bps, former)),
             ("Transferred", numbers.volume(self.total), history.change(self.total, total_before)),
-            ("Busiest hour", history.busiest_words(busiest.week(self.week, "mean_bps")), ""),
-            ("Seen", numbers.percent(seen, 2), f"{missing} missing" if missing else ""),
+            ("Busiest hour", self.week.busiest, ""),
+            ("Seen", under(numbers.percent(seen, 2), f"{missing} missing" if missing else ""), ""),
         ]
-
-    def heat(self) -> Html:
-        """The hours of the week."""
-        grid, peaks = (busiest.week(self.week, column) for column in ("mean_bps", "peak_bps"))
-        scale = rate_scale(self.week["mean_bps"])
-        what = f"Mean of each hour of the week in {scale.word}"
-        return history.heat(grid, peaks, scale, what)
 
     def series_file(self) -> tuple[pd.DataFrame, list[FileColumn]]:
         """The chart as a file."""
@@ -185,43 +171,12 @@ class Answer:
     def groups_file(self) -> tuple[pd.DataFrame, list[FileColumn]]:
         """The table of groups as a file."""
         peaks = self.peaks.rename(columns={"at": "peak_at"})
-        frame = history.renamed(self.grown.merge(peaks, on=["id", "name"], how="left"), self.asked.by)
+        frame = questions.renamed(self.grown.merge(peaks, on=["id", "name"], how="left"), self.asked.by)
         columns = [FileColumn("name", "Name"), FileColumn("bytes", "Bytes"), FileColumn("before", "Bytes before")]
         return frame, [*columns, FileColumn("bps", "Peak", "bit/s"), FileColumn("peak_at", "Peak at")]
 
-    def week_file(self) -> tuple[pd.DataFrame, list[FileColumn]]:
-        """The hours of the week as a file."""
-        frame = self.week.assign(day=[history.DAYS[number] for number in self.week["weekday"]])
-        columns = [FileColumn("day", "Day"), FileColumn("hour", "Hour"), FileColumn("mean_bps", "Mean", "bit/s")]
-        return frame, [*columns, FileColumn("peak_bps", "Most", "bit/s"), FileColumn("hours", "Hours known")]
-
-    def ratio_legend(self, names: dict[int, str]) -> list[tuple[str, str, str]]:
-        """Colour, name and value over the whole window of offload and cache hit ratio: sums over sums."""
-        found = self.offload
-        told = found[found["offload"].notna()]
-        sent, taken = told["sent"].sum(), told["taken"].sum()
-        hits, answers = found["hits"].sum(), found["answers"].sum()
-        values = (1 - taken / sent if sent else None, hits / answers if answers else None)
-        return [(history_figures.colour(place), name, numbers.percent(values[place])) for place, name in names.items()]
-
-    def edges_file(self) -> tuple[pd.DataFrame, list[FileColumn]]:
-        """The table of edges as a file."""
-        columns = [FileColumn("name", "Edge"), FileColumn("region", "Region"), FileColumn("sent", "Sent", "bytes")]
-        columns += [FileColumn("taken", "Took in", "bytes"), FileColumn("offload", "Spared the origins", "0 to 1")]
-        return self.edges, [*columns, FileColumn("hit_ratio", "Out of the cache", "0 to 1")]
-
-    def ratios_file(self) -> tuple[pd.DataFrame, list[FileColumn]]:
-        """Offload and cache hit ratio as a file."""
-        columns = [FileColumn("at", "Time"), FileColumn("offload", "Spared the origins", "0 to 1")]
-        return self.offload, [*columns, FileColumn("hit_ratio", "Out of the cache", "0 to 1")]
-
 
 _BPS = FileColumn("bps", "Rate", "bit/s")
-
-
-def numbers_capital(text: str) -> str:
-    """`text` as the beginning of a sentence."""
-    return text[:1].upper() + text[1:]
 
 
 def answer(asked: Question, zone: tzinfo) -> Answer:
@@ -235,8 +190,7 @@ def answer(asked: Question, zone: tzinfo) -> Answer:
     # Of a thousand servers only the peaks of those in the table are looked for.
     shown = tuple(map(int, grown["id"].head(ROWS))) if asked.by in (By.SERVER, By.CHANNEL) else None
     before = _all_together(past.traffic(against, flow, total, only)) if against else None
-    peaks_over, week_over = _for_peaks(over, asked), _for_week(over, zone)
-    servers = Only(**{**only.fields(), "channels": ()})
+    peaks_over = _for_peaks(over, asked)
     return Answer(
         asked=asked,
         over=over,
@@ -248,13 +202,12 @@ def answer(asked: Question, zone: tzinfo) -> Answer:
         peak=_peak(peaks_over, asked, _all_together(series)),
         peak_before=None if against is None or before is None else _peak(_for_peaks(against, asked), asked, before),
         peaks_over=peaks_over,
-        week=busiest.busiest(past.hours(week_over, flow, only), week_over, zone),
-        week_over=week_over,
+        week=week(over, asked.flow, only, zone),
+        days=days(over, asked.flow, asked.by, only, zone),
         coverage=past.coverage(over, only),
-        offload=past.offload(over, servers),
-        edges=past.offload_by_edge(over, servers),
+        spared=spared(over, only),
         # The form for a new one offers the end.
-        markers=past.markers(over.start, over.end + timedelta(seconds=1)),
+        markers=past.markers(over.start, over.end + timedelta(seconds=1), only),
     )
 
 
@@ -275,32 +228,3 @@ def _for_peaks(over: Steps, asked: Question) -> Steps:
         return over
     fine = FINE_PEAKS if over.end - over.start <= FINE_PEAKS else timedelta(0)
     return past.stepped(over.start, over.end, asked.by, asked.only, fine)
-
-
-def _for_week(over: Steps, zone: tzinfo) -> Steps:
-    """Four weeks before the end, or the window where it is longer; in five minutes where hours do not fit the zone."""
-    start = min(over.start, over.end - WEEKS)
-    whole = in_whole_hours(start, over.end, zone)
-    fine = timedelta(0) if whole else FINE_PEAKS
-    end = over.end.replace(minute=0, second=0, microsecond=0) if whole else over.end
-    begin = start.replace(minute=0, second=0, microsecond=0) if whole else start
-    return steps(begin, end, fine=fine)
-
-
-def ratio_figure(found: pd.DataFrame, over: Steps, zone: tzinfo) -> tuple[go.Figure, dict[int, str]]:
-    """Offload and cache hit ratio over time in percent, and the name of each line that is known."""
-    names = {0: "Spared the origins", 1: "Out of the cache"}
-    parts = [
-        found[["at"]].assign(value=found[column] * 100, place=place)
-        for place, column in enumerate(("offload", "hit_ratio"))
-        if found[column].notna().any()
-    ]
-    kept = {place: name for place, name in names.items() if any((part["place"] == place).any() for part in parts)}
-    series = pd.concat(parts) if parts else pd.DataFrame({"at": [], "place": [], "value": []})
-    made = history_figures.over_time(series, "value", kept, over, 1.0, zone, SMALL, unit="%", stacked=False)
-    return made, kept
-
-
-def channels_are_told(over: Steps) -> bool:
-    """Whether what channels took in is told of such a window."""
-    return over.end - over.start <= LONGEST_OF_CHANNELS

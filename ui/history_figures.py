@@ -22,7 +22,7 @@ from ui.html import plain
 LONE_POINT = 5
 # Of shorter windows each day is named.
 WEEKDAYS = timedelta(days=15)
-_NAMED = [
+NAMED = [
     {"dtickrange": [None, 60_000], "value": "%H:%M:%S"},
     {"dtickrange": [60_000, 86_399_999], "value": "%H:%M"},
     {"dtickrange": [86_400_000, None], "value": "%a %-d %b"},
@@ -92,7 +92,7 @@ def over_time(
     window = pd.DatetimeIndex([over.start, over.end])
     figure.update_xaxes(range=[_text(at) for at in _walls(window, zone)], hoverformat="%a %-d %b %H:%M", nticks=9)
     if over.end - over.start <= WEEKDAYS:
-        figure.update_xaxes(tickformatstops=_NAMED)
+        figure.update_xaxes(tickformatstops=NAMED)
     return figure
 
 

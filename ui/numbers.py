@@ -67,15 +67,18 @@ def rate(bps: Any) -> str:
     return DASH if known(bps) is None else f"{in_scale(bps, scale)} {scale.word}"
 
 
+def volume_scale(values: Iterable[Any]) -> Scale:
+    """The one unit for a column or chart of amounts of bytes: the largest that the highest of them fills."""
+    highest = max((abs(number) for number in map(known, values) if number is not None), default=0.0)
+    # The next unit begins where 1,000.0 of the one before would be written.
+    fitting = [scale for scale in _VOLUMES if round(highest / scale.size * 1_000, 1) >= 1_000]
+    return fitting[-1] if fitting else _VOLUMES[0]
+
+
 def volume(count_bytes: Any) -> str:
     """An amount of bytes: "2.4 TB"; k is 1,000."""
-    number = known(count_bytes)
-    if number is None:
-        return DASH
-    # The next unit begins where 1,000.0 of the one before would be written.
-    fitting = [scale for scale in _VOLUMES if round(abs(number) / scale.size * 1_000, 1) >= 1_000]
-    scale = fitting[-1] if fitting else _VOLUMES[0]
-    return f"{in_scale(number, scale)} {scale.word}"
+    scale = volume_scale([count_bytes])
+    return DASH if known(count_bytes) is None else f"{in_scale(count_bytes, scale)} {scale.word}"
 
 
 def count(value: Any) -> str:

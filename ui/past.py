@@ -120,6 +120,11 @@ def ranking(over: Steps, before: Steps | None, by: str, only: Only) -> pd.DataFr
 
 
 @st.cache_data(ttl=10.0, show_spinner=False, max_entries=ENTRIES)
-def markers(start: datetime, end: datetime) -> pd.DataFrame:
+def markers(start: datetime, end: datetime, only: Only) -> pd.DataFrame:
     """See db.annotations.within."""
-    return db.annotations.within(engine(), start, end)
+    return db.annotations.within(engine(), start, end, only)
+
+
+def marker(id: int) -> pd.DataFrame:
+    """See db.annotations.annotation; never cached: a form begins with what is so now."""
+    return db.annotations.annotation(engine(), id)

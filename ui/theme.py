@@ -16,7 +16,19 @@ from ui.html import fill, icon, join
 
 _STYLE = Path(__file__).parent / "style"
 # The phone's rules come last.
-SHEETS = ("tokens", "frame", "parts", "lists", "working", "billing", "who", "history", "availability", "phone")
+SHEETS = (
+    "tokens",
+    "frame",
+    "parts",
+    "lists",
+    "working",
+    "billing",
+    "who",
+    "history",
+    "waiting",
+    "availability",
+    "phone",
+)
 
 
 @lru_cache(maxsize=1)

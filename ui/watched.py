@@ -29,9 +29,15 @@ def watched(bounds: Bounds) -> pd.DataFrame:
 
 
 @st.cache_data(ttl=DAYS_TTL, show_spinner=False, max_entries=ENTRIES)
-def watched_days(bounds: Bounds) -> pd.DataFrame:
-    """The same of many days, which change little: asked less often."""
-    return db.availability.watched(engine(), bounds, utc_now())
+def watched_days(bounds: Bounds, servers: tuple[int, ...]) -> pd.DataFrame:
+    """The same of many days, which change little: asked less often, and of the servers shown alone."""
+    return db.availability.watched(engine(), bounds, utc_now(), servers)
+
+
+@st.cache_data(ttl=DAYS_TTL, show_spinner=False, max_entries=ENTRIES)
+def region_days(bounds: Bounds) -> pd.DataFrame:
+    """See db.availability.regions."""
+    return db.availability.regions(engine(), bounds, utc_now())
 
 
 @st.cache_data(ttl=TTL, show_spinner=False, max_entries=ENTRIES)

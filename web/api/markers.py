@@ -14,6 +14,7 @@ from cdn.clock import utc_now
 from db import annotations as stored
 from db import engine as engines
 from db.annotations import FIELDS, KINDS
+from db.asked import Only
 from db.frame import records
 from web.api.auth import Operator, Reader
 from web.api.inputs import LARGEST_ID, Id, IfMatch, Moment, OfRegion, OneChannel, OneServer, version_of
@@ -96,9 +97,12 @@ def every(
     """Markers that reach into a time, newest first: those about what is asked for, and those about everything."""
     end = until or utc_now()
     start = since or acting.EARLIEST + max(timedelta(), end - acting.EARLIEST - USUAL)
-    found = stored.within(
-        engines.shared(), start, end, region=region, server_id=server_id, channel_id=channel_id, most=limit
+    only = Only(
+        region=() if region is None else (region,),
+        servers=() if server_id is None else (server_id,),
+        channels=() if channel_id is None else (channel_id,),
     )
+    found = stored.within(engines.shared(), start, end, only, most=limit)
     return [Marker(**row) for row in records(found)]
 
 
