@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ _HOUR = timedelta(seconds=HOUR)
 # Hours are formed by then; the roll-up of five minutes is at most so far behind.
 _LATE = timedelta(hours=2)
 SECONDS = ("expected", "covered", "up")
+_COUNTED = ("covered", "up")
 
 
 def floor(at: datetime) -> datetime:
@@ -63,6 +65,17 @@ _WATCHED = text(
     " sum(covered_seconds::float8) AS covered, sum(up_seconds::float8) AS up FROM part"
     " WHERE CAST(:servers AS bigint[]) = '{}' OR server_id = ANY(CAST(:servers AS bigint[])) GROUP BY 1, 2"
 )
+_REGIONS = text(
+    "WITH part AS (SELECT group_id, at, covered_seconds, up_seconds FROM group_1h"
+    "  WHERE at >= :start AND at < :end AND at <> ALL(CAST(:cut AS timestamptz[]))"
+    "  UNION ALL SELECT five.group_id, five.at, five.covered_seconds, five.up_seconds"
+    "  FROM unnest(CAST(:cut AS timestamptz[])) AS cut(hour)"
+    "  CROSS JOIN LATERAL (SELECT * FROM group_5m WHERE at >= cut.hour AND at < cut.hour + interval '1 hour'"
+    "   AND at >= :start AND at < :end OFFSET 0) five)"
+    " SELECT server_group.region, width_bucket(part.at, CAST(:bounds AS timestamptz[])) - 1 AS part,"
+    " sum(part.covered_seconds) AS covered, sum(part.up_seconds) AS up"
+    " FROM part JOIN server_group ON server_group.id = part.group_id GROUP BY 1, 2"
+)
 
 
 def watched(engine: Engine, bounds: Sequence[datetime], now: datetime, servers: Sequence[int] = ()) -> pd.DataFrame:
@@ -72,18 +85,41 @@ def watched(engine: Engine, bounds: Sequence[datetime], now: datetime, servers: 
     told), covered (of them somebody looked), up (of those it answered). servers: only these. Time that is not over or
     not rolled up is left out. Sums over parts or servers are figures of longer times or groups: see `told`.
     """
-    last = known_until(engine, now)
-    edges = [min(bound, last) for bound in bounds]
-    parameters = {
-        "start": edges[0],
-        "end": edges[-1],
-        "bounds": edges,
-        "cut": _cut(edges, last),
-        "servers": list(servers),
-    }
+    edges, parameters = _asked(engine, bounds, now, servers)
     with reading(engine) as connection:
         known = frame(connection, _SERVERS, parameters, times=("since", "until"))
-        found = frame(connection, _WATCHED, parameters, numbers=("covered", "up")) if edges[0] < edges[-1] else None
+        found = frame(connection, _WATCHED, parameters, numbers=_COUNTED) if edges[0] < edges[-1] else None
+    rows = _existed(known, edges)
+    if found is None:
+        return rows.assign(covered=0.0, up=0.0)
+    return _within(rows.merge(found, on=["server_id", "part"], how="left"))
+
+
+def regions(engine: Engine, bounds: Sequence[datetime], now: datetime) -> pd.DataFrame:
+    """The same of regions, as they are now: region, part, expected, covered, up. Out of the sums of servers that are
+    alike: many days of a large fleet are few rows."""
+    edges, parameters = _asked(engine, bounds, now, ())
+    with reading(engine) as connection:
+        known = frame(connection, _SERVERS, parameters, times=("since", "until"))
+        found = frame(connection, _REGIONS, parameters, numbers=_COUNTED) if edges[0] < edges[-1] else None
+    rows: pd.DataFrame = _existed(known, edges).groupby(["region", "part"], as_index=False)[["expected"]].sum()
+    if found is None:
+        return rows.assign(covered=0.0, up=0.0)
+    return _within(rows.merge(found, on=["region", "part"], how="left"))
+
+
+def _asked(
+    engine: Engine, bounds: Sequence[datetime], now: datetime, servers: Sequence[int]
+) -> tuple[list[datetime], dict[str, Any]]:
+    """Bounds as far as anything is told, and what the statements are asked."""
+    last = known_until(engine, now)
+    edges = [min(bound, last) for bound in bounds]
+    cut = _cut(edges, last)
+    return edges, {"start": edges[0], "end": edges[-1], "bounds": edges, "cut": cut, "servers": list(servers)}
+
+
+def _existed(known: pd.DataFrame, edges: Sequence[datetime]) -> pd.DataFrame:
+    """A row for each server of _SERVERS and part in which it existed."""
     parts = pd.DataFrame({"part": range(len(edges) - 1), "start": edges[:-1], "end": edges[1:]})
     for name in ("start", "end"):
         parts[name] = pd.to_datetime(parts[name], utc=True).astype("datetime64[us, UTC]")
@@ -91,14 +127,15 @@ def watched(engine: Engine, bounds: Sequence[datetime], now: datetime, servers: 
     begin = rows["start"].where(rows["start"] > rows["since"], rows["since"])
     over = rows["end"].where(rows["until"].isna() | (rows["end"] < rows["until"]), rows["until"])
     rows["expected"] = (over - begin).dt.total_seconds().astype("float64")
-    rows = rows[rows["expected"] > 0].drop(columns=["since", "until", "start", "end"])
-    if found is None:
-        return rows.assign(covered=0.0, up=0.0).reset_index(drop=True)
-    rows = rows.merge(found, on=["server_id", "part"], how="left")
+    return rows[rows["expected"] > 0].drop(columns=["since", "until", "start", "end"]).reset_index(drop=True)
+
+
+def _within(rows: pd.DataFrame) -> pd.DataFrame:
+    """No more covered than expected, and no more up than covered; nothing stored is 0."""
     # Buckets hold floats of single precision, and a poll may reach a little over its bucket's end.
     rows["covered"] = np.minimum(rows["covered"].fillna(0.0), rows["expected"])
     rows["up"] = np.minimum(rows["up"].fillna(0.0), rows["covered"])
-    return rows.reset_index(drop=True)
+    return rows
 
 
 def _cut(edges: Sequence[datetime], last: datetime) -> list[datetime]:

@@ -42,11 +42,15 @@ def faults(fleet: pd.DataFrame, now: datetime, state: str) -> list[tuple[int, da
     return [*found, (4, now - timedelta(minutes=12), 720.0)] if len(fleet) > 4 else found
 
 
-def watched(fleet: pd.DataFrame, bounds: Sequence[datetime], now: datetime, state: str) -> pd.DataFrame:
+def watched(
+    fleet: pd.DataFrame, bounds: Sequence[datetime], now: datetime, servers: Sequence[int], state: str
+) -> pd.DataFrame:
     """As db.availability.watched."""
     broken = faults(fleet, now, state)
     rows = []
     for place, server in enumerate(fleet.itertuples()):
+        if servers and server.id not in servers:
+            continue
         for part, (start, end) in enumerate(pairwise(bounds)):
             begin, over = max(start, now - timedelta(days=KNOWN_DAYS)), min(end, now)
             expected = (over - begin).total_seconds()
@@ -75,6 +79,12 @@ def watched(fleet: pd.DataFrame, bounds: Sequence[datetime], now: datetime, stat
             )
     columns = ["server_id", "server", "role", "region", "provider", "part", "expected", "covered", "up"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def regions(fleet: pd.DataFrame, bounds: Sequence[datetime], now: datetime, state: str) -> pd.DataFrame:
+    """As db.availability.regions."""
+    found = watched(fleet, bounds, now, (), state)
+    return found.groupby(["region", "part"], as_index=False)[["expected", "covered", "up"]].sum()
 
 
 def outages(fleet: pd.DataFrame, start: datetime, end: datetime, now: datetime, state: str) -> pd.DataFrame:
@@ -219,7 +229,9 @@ def install(
 
     def of_channels(function: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFrame]:
         def answer(engine: object, *rest: Any) -> pd.DataFrame:
-            return function(_names(), *rest, _here())
+            only = rest[-1] if isinstance(rest[-1], int) else None
+            found = function(_names(), *(rest if only is None else rest[:-1]), _here())
+            return found if only is None else found[found["channel_id"] == only].reset_index(drop=True)
 
         return answer
 
@@ -232,7 +244,12 @@ def install(
     def _names() -> Sequence[str]:
         return hostile if _here() == "hostile" else () if _here() == "empty" else CHANNELS
 
-    put(db.availability, "watched", of_fleet(watched))
+    def watched_of(fleet: pd.DataFrame, bounds: Sequence[datetime], now: datetime, *rest: Any) -> pd.DataFrame:
+        servers, current = ((), *rest)[-2:]
+        return watched(fleet, bounds, now, servers, current)
+
+    put(db.availability, "watched", of_fleet(watched_of))
+    put(db.availability, "regions", of_fleet(regions))
     put(db.availability, "outages", of_fleet(outages))
     put(db.responses, "response_times", of_fleet(response_times))
     put(db.airtime, "airtime", of_channels(airtime))

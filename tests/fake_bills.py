@@ -18,7 +18,7 @@ import db.bill_intervals
 import db.billing
 import db.contracts
 import db.invoice
-from cdn.errors import Unavailable
+from cdn.errors import Unavailable, Unknown
 from cdn.months import INTERVAL, Span
 from db.bill import Direction
 from db.contracts import Draft, Stored
@@ -121,7 +121,14 @@ def install(state: Callable[[], str], put: Callable[[Any, str, Any], None], host
         names = hostile if state() == "hostile" else ("edge-fra-1", "edge-ams-2", "edge-web-1")
         return servers(connection, contract, over, names)
 
+    def stored(engine: object, contract_id: int) -> Stored:
+        for each in listed(engine):
+            if each.id == contract_id:
+                return each
+        raise Unknown
+
     put(db.contracts, "contracts", listed)
+    put(db.contracts, "stored", stored)
     put(db.contracts, "providers", lambda _: ["Nordlink", "Telvia"])
     put(db.contracts, "servers", lambda _: ["edge-fra-1", "edge-ams-2"])
     put(db.billing, "reading", lambda _: nullcontext())

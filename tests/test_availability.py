@@ -270,7 +270,12 @@ def test_what_the_collector_saw_is_what_is_told(engine: Engine) -> None:
     now = moment(server.seconds + 600)
     rollup.roll_up(engine, now)
     bounds = [START, moment(3_600)]
-    row = availability.told(availability.watched(engine, bounds, now)).iloc[0]
+    seconds = availability.watched(engine, bounds, now)
+    # Out of the sums of alike servers the same comes.
+    regions = availability.regions(engine, bounds, now)
+    assert regions["region"].tolist() == ["West"]
+    assert regions[list(availability.SECONDS)].values.tolist() == seconds[list(availability.SECONDS)].values.tolist()
+    row = availability.told(seconds).iloc[0]
     assert row["covered"] == pytest.approx(3_585)
     assert row["up"] == pytest.approx(15 * (ups.count("+") - 1))
     outages = availability.outages(engine, START, moment(3_600), now)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
 import streamlit as st
+from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
+import db.availability
 from tests import fake_live
 from tests.test_pages import Fleet, first_line, markup, opened
-from ui import availability, frames, strips, theme
+from ui import availability, availability_days, frames, strips, theme
 from ui.html import fill
 from ui.strips import Box, Day
 
@@ -57,7 +59,26 @@ def test_every_server_has_a_box_a_day_told_in_words(fleet: Fleet) -> None:
     assert text.count('class="av-d"') == len(names)
     assert text.count('aria-label="90 days: ') == len(names)
     assert "nobody was looking" in text
-    assert "✕" in text
+    assert 'class="d" title="' in text
+
+
+def test_of_a_large_fleet_the_days_of_the_worst_are_read_until_somebody_asks_for_more(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet.state = "many"
+    asked: list[int] = []
+    whole = db.availability.watched
+
+    def noted(engine: Engine, bounds: Sequence[datetime], now: datetime, servers: Sequence[int] = ()) -> pd.DataFrame:
+        asked.append(len(servers))
+        return whole(engine, bounds, now, servers)
+
+    monkeypatch.setattr(db.availability, "watched", noted)
+    text = markup(opened(PAGE))
+    assert asked == [0, 50]
+    assert text.count('class="av-d"') == 50
+    assert "the worst 50 of 1,000" in text
+    assert markup(opened(PAGE, all="yes")).count('class="av-d"') == 200
 
 
 def test_an_outage_that_goes_on_says_so(fleet: Fleet) -> None:
@@ -139,9 +160,9 @@ def test_a_strip_is_told_in_words_and_its_boxes_by_their_days() -> None:
 
 
 def test_days_of_a_leap_february_and_of_changing_clocks_are_as_long_as_they_are() -> None:
-    bounds = availability.bounds(date(2028, 2, 28), 3, ZoneInfo("Europe/Berlin"))
+    bounds = availability_days.bounds(date(2028, 2, 28), 3, ZoneInfo("Europe/Berlin"))
     assert [each.day for each in bounds] == [27, 28, 29, 1]
-    changing = availability.bounds(date(2026, 3, 29), 1, ZoneInfo("Europe/Berlin"))
+    changing = availability_days.bounds(date(2026, 3, 29), 1, ZoneInfo("Europe/Berlin"))
     assert (changing[1] - changing[0]).total_seconds() == 23 * 3_600
 
 
@@ -151,7 +172,8 @@ def test_the_worst_of_the_month_comes_first() -> None:
     )
     days = pd.DataFrame({"server": ["a"], "part": [0], "expected": [10.0], "covered": [10.0], "up": [10.0]})
     outages = pd.DataFrame({"server": ["b", "b"]})
-    lines = [line for line, _ in availability.server_strips(days, month, outages, "server", 1)]
+    worst = availability_days.worst(month, "server", 3)
+    lines = [line for line, _ in availability_days.server_strips(days, worst, outages, "server", 1)]
     assert [line.below for line in lines] == ["2 outages", "0 outages", "0 outages"]
     assert [line.figure for line in lines] == ["50.00 %", "100.00 %", "–"]
 

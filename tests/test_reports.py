@@ -11,8 +11,9 @@ from starlette.testclient import TestClient
 
 from cdn.errors import Unavailable
 from db import engine as engines
+from tests import fake_bills
 from tests.test_airtime import Published, new_channel, publish
-from web import report_channel
+from web import report_bill, report_channel
 from web.gate import FREE
 from web.reports import between, lasted, report, share
 
@@ -34,7 +35,7 @@ def test_a_channels_month_is_told_with_its_drop_outs(engine: Engine, client: Tes
     assert answer.status_code == 200
     text = answer.text
     assert "March 2026" in text
-    assert "Expected on air always" in text
+    assert "expected on air always" in text
     assert "85 to 115 s" in text
     # Noon in UTC, on the clock of the zone.
     assert "2 Mar 2026 17:31:40 IST" in text
@@ -52,6 +53,29 @@ def test_names_stay_names(engine: Engine, client: TestClient) -> None:
     text = client.get("/reports/channel", params={"id": channel, **MARCH}).text
     assert "<script>alert" not in text
     assert "&lt;script&gt;" in text
+
+
+def test_a_name_that_turns_text_around_does_not(engine: Engine, client: TestClient) -> None:
+    channel, homes = new_channel(engine)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE channel SET name = 'edge\u202egpj.exe'")
+    publish(engine, homes[0], [Published(None, 0, 100, 115)])
+    text = client.get("/reports/channel", params={"id": channel, **MARCH}).text
+    assert "\u202e" not in text
+    assert "edge�gpj.exe: March 2026" in text
+
+
+def test_a_contracts_month_is_told_on_the_clock_of_its_own_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_bills.install(lambda: "calm", monkeypatch.setattr, ())
+    monkeypatch.setattr(engines, "shared", lambda: None)
+    route = report("/reports/contract", "", report_bill.read, "billing", "Back to billing")
+    with TestClient(Starlette(routes=[route])) as made:
+        text = made.get("/reports/contract", params={"id": "1", **MARCH}).text
+    assert "AmeriNet: March 2026" in text
+    assert "times of America/New_York" in text
+    assert "Asia/Kolkata" not in text.partition("</nav>")[2]
+    assert 'href="/billing?contract=AmeriNet&amp;month=March+2026"' in text
+    assert "the whole month" in text
 
 
 def test_a_channel_that_was_never_published_is_not_judged(engine: Engine, client: TestClient) -> None:

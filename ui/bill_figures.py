@@ -129,7 +129,14 @@ def _agree(figure: go.Figure, agreed: tuple[float, str] | None, size: float, hig
     figure.add_hline(
         y=agreed[0] / size,
         line={"color": "var(--limit)", "width": 1.5, "dash": "dash"},
-        annotation={"text": agreed[1], "xanchor": "right", "x": 1, "font": {"color": "var(--muted)"}},
+        annotation={
+            "text": agreed[1],
+            "xanchor": "right",
+            "x": 1,
+            "font": {"color": "var(--muted)"},
+            "bgcolor": "var(--card)",
+            "opacity": 0.85,
+        },
     )
     figure.update_yaxes(range=[0, 1.12 * max(agreed[0] / size, highest)])
 

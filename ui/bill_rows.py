@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import tzinfo
 from decimal import Decimal
 
+import pandas as pd
+
 from db.bill import bps_of
 from db.billing import LEFT_OUT, MonthBill
 from db.export import Column as FileColumn
@@ -33,6 +35,16 @@ SERVER_FILE = (
     FileColumn("share", "Share", "0..1"),
     FileColumn("cost", "Cost"),
 )
+CONTRACT_FILE = (
+    FileColumn("contract", "Contract"),
+    FileColumn("provider", "Carrier"),
+    FileColumn("state", "State"),
+    FileColumn("agreed", "Agreed", "bit/s"),
+    FileColumn("value", "Billed value", "bit/s"),
+    FileColumn("expected", "Expected at month's end", "bit/s"),
+    FileColumn("cost", "Cost"),
+    FileColumn("currency", "Currency"),
+)
 CONTRACTS = (
     tables.Column("Contract"),
     tables.Column("State"),
@@ -45,10 +57,35 @@ CONTRACTS = (
 )
 
 
-def contract_rows(bills: Sequence[MonthBill], scale: Scale, **query: str) -> list[tables.Row]:
-    """A row for each contract; query: what links to them ask for besides."""
+def most_pressing(bills: Sequence[MonthBill]) -> list[MonthBill]:
+    """Those above what is agreed first, then those that will be or nearly are; else as they come."""
+    pressing = {"bad": 0, "warn": 1}
+    return sorted(bills, key=lambda bill: pressing.get(look(bill).tone, 2))
+
+
+def contract_frame(bills: Sequence[MonthBill]) -> pd.DataFrame:
+    """Contracts as their file has them, see CONTRACT_FILE."""
+    return pd.DataFrame(
+        [
+            {
+                "contract": bill.contract.draft.name,
+                "provider": bill.contract.draft.provider,
+                "state": look(bill).word,
+                "agreed": float(bill.contract.draft.commit_bps) or None,
+                "value": bill.billed.bps if bill.billed else None,
+                "expected": bill.projection.bps if bill.projection else None,
+                "cost": total(bill),
+                "currency": bill.contract.draft.currency,
+            }
+            for bill in bills
+        ]
+    )
+
+
+def contract_rows(bills: Sequence[MonthBill], scale: Scale, on_phone: int, **query: str) -> list[tables.Row]:
+    """A row for each contract, on a phone those after `on_phone` folded; query: what links to them ask for besides."""
     rows = []
-    for bill in bills:
+    for place, bill in enumerate(bills):
         draft = bill.contract.draft
         so_far = bill.billed.bps if bill.billed else None
         share = so_far / draft.commit_bps if so_far is not None and draft.commit_bps else None
@@ -68,7 +105,8 @@ def contract_rows(bills: Sequence[MonthBill], scale: Scale, **query: str) -> lis
                     _bar(share, found.tone),
                     f"{SIGNS.get(draft.currency, draft.currency)} {draft.price.normalize():f}",
                     money(total(bill), draft.currency, about=not bill.is_over),
-                ]
+                ],
+                folded=place >= on_phone,
             )
         )
     return rows

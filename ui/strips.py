@@ -54,7 +54,6 @@ SERVERS = Words(
 CHANNELS = Words(
     "On air as expected", "Off air for less than 5 min", "Off air for 5 min or more", "Nobody knows", "Not expected"
 )
-_MARKS = {Day.PARTLY: "!", Day.DOWN: "✕", Day.BLIND: "?"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +125,7 @@ def _box(box: Box, day: date, words: Words) -> Html:
         return fill('<i class="{day}"></i>', day=box.day.value)
     lasted = f", {numbers.age(box.seconds)} in all" if box.seconds >= 1 else ""
     title = f"{spoken(day)}: {words.of(box.day).lower()}{lasted}"
-    return fill(
-        '<i class="{day}" title="{title}">{mark}</i>', day=box.day.value, title=title, mark=_MARKS.get(box.day, "")
-    )
+    return fill('<i class="{day}" title="{title}"></i>', day=box.day.value, title=title)
 
 
 def in_words(boxes: Sequence[Box], words: Words) -> str:
@@ -156,9 +153,8 @@ def legend(words: Words, shown: Iterable[Day]) -> Html:
         '<div class="av-l">{items}</div>',
         items=join(
             fill(
-                '<span><i class="{day}">{mark}</i>{words}</span>',
+                '<span><i class="{day}"></i>{words}</span>',
                 day=day.value,
-                mark=_MARKS.get(day, ""),
                 words=words.of(day),
             )
             for day in Day

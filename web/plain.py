@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
+from cdn import plain_text
 from cdn.settings import settings
 from web.headers import PLAIN_POLICY
 
@@ -24,7 +26,13 @@ def _templates() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_shown,
     )
+
+
+def _shown(value: object) -> object:
+    """What comes from data loses what is not seen or turns the text around it; markup of ours stays."""
+    return plain_text.plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def page(template: str, base: str, *, status: int = 200, **data: Any) -> HTMLResponse:

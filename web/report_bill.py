@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from cdn.months import NAMES
 from db import billing, contracts
 from db import engine as engines
 from db.bill import Direction, bps_of
@@ -16,8 +19,8 @@ from db.billing import LEFT_OUT, MonthBill
 from web.reports import Asked
 
 POINTS, MOST_SERVERS = 400, 40
-# Where the chart's lines may be.
-_LEFT, _TOP, _WIDTH, _HEIGHT = 60, 10, 730, 200
+# Where the chart's lines may be. It is drawn as wide as there is room: its words are beside it.
+_WIDTH, _HEIGHT = 800, 200
 _WAYS = {
     Direction.OUT: "traffic out",
     Direction.IN: "traffic in",
@@ -39,7 +42,9 @@ def shown(bill: MonthBill) -> dict[str, Any]:
     return {
         "contract": draft.name,
         "month": bill.month.words,
-        "is_over": bill.is_over,
+        "below": _below(bill, zone),
+        "zone": draft.zone,
+        "back": f"billing?{urlencode({'contract': draft.name, 'month': bill.month.words})}",
         "facts": _facts(bill, zone),
         "servers": _servers(bill),
         "cost": _money(bill.cost, draft.currency),
@@ -48,16 +53,23 @@ def shown(bill: MonthBill) -> dict[str, Any]:
     }
 
 
+def _below(bill: MonthBill, zone: ZoneInfo) -> str:
+    provider = f" with {bill.contract.draft.provider}" if bill.contract.draft.provider else ""
+    length = "the whole month" if bill.is_over else f"the month so far, up to {_moment(bill.until, zone)}"
+    return f"What the contract{provider} costs · {length}"
+
+
 def _facts(bill: MonthBill, zone: ZoneInfo) -> list[tuple[str, str, str]]:
     draft, value = bill.contract.draft, bill.billed
     name = f"Value at {draft.percentile:g} %"
-    facts = [("Carrier", draft.provider or "–", ""), ("Agreed", _rate(draft.commit_bps or None), "")]
+    agreed = ("Agreed", _rate(draft.commit_bps), "") if draft.commit_bps else ("Agreed", "–", "nothing is agreed")
+    facts = [("Carrier", draft.provider or "–", ""), agreed]
     if value is None:
         facts.append((name, "–", "nothing is known of this month"))
     else:
         when = f"number {value.rank:,} of {value.known:,} from the highest; {value.free:,} are free"
         if value.at:
-            when += f"; measured {value.at[0].astimezone(zone):%Y-%m-%d %H:%M}"
+            when += f"; measured {_moment(value.at[0], zone)}"
         facts.append((name, _rate(value.bps), when))
     price = f"{draft.currency} {draft.price.normalize():f} per Mbit/s and month"
     if draft.overage_price is not None:
@@ -130,21 +142,27 @@ def _chart(bill: MonthBill) -> dict[str, Any]:
     step = max(1, len(values) // POINTS)
 
     def x(rank: int) -> float:
-        return round(_LEFT + _WIDTH * rank / len(values), 1)
+        return round(_WIDTH * rank / len(values), 1)
 
     def y(bps: float) -> float:
-        return round(_TOP + _HEIGHT * (1 - bps / top), 1)
+        return round(_HEIGHT * (1 - bps / top), 1)
 
     return {
         "points": " ".join(f"{x(place * step)},{y(float(bps))}" for place, bps in enumerate(values[::step])),
         "free_width": round(_WIDTH * bill.billed.free / len(values), 1),
+        "free_words": f"the highest {100 - bill.contract.draft.percentile:g} %, free",
         "value_y": y(bill.billed.bps),
-        "value_words": _rate(bill.billed.bps),
+        "value_words": f"what bills, {_rate(bill.billed.bps)}",
         "agreed_y": y(commit) if commit else None,
-        "agreed_words": f"agreed: {_rate(commit)}",
-        "highest": _rate(top / 1.05),
-        "unit": "bit/s",
+        "agreed_words": f"agreed, {_rate(commit)}",
+        "top": _rate(top),
     }
+
+
+def _moment(at: datetime, zone: ZoneInfo) -> str:
+    """ "24 Nov 2026 20:52"."""
+    local = at.astimezone(zone)
+    return f"{local.day} {NAMES[local.month - 1][:3]} {local.year} {local:%H:%M}"
 
 
 def _rate(bps: float | None) -> str:

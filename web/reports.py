@@ -37,7 +37,8 @@ class Asked:
     now: datetime
 
 
-# What a report shows: the name of its template, and what that is filled with. Raises Unknown, Unavailable.
+# What a report shows: the name of its template, and what that is filled with, which goes before what all of them have
+# (see `report`). Raises Unknown, Unavailable.
 Read = Callable[[Asked], tuple[str, Mapping[str, Any]]]
 
 
@@ -61,7 +62,9 @@ def report(path: str, base: str, read: Read, back: str, back_words: str) -> Rout
             "back_words": back_words,
             "zone": asked.zone.key,
         }
-        return plain.page(template, base, made=exact(asked.now, asked.zone), **frame, **data)
+        # A contract's month is that of its own zone, whatever was asked for.
+        frame |= data
+        return plain.page(template, base, made=exact(asked.now, ZoneInfo(frame["zone"])), **frame)
 
     return Route(path, shown, methods=["GET"])
 

@@ -122,8 +122,8 @@ def routes(base_path: str = "") -> list[BaseRoute]:
         Route("/assets/sign-in.css", _send_style),
         Route("/assets/sign-in.woff2", _send_font),
         Route("/assets/report.css", _send_report_style),
-        report("/reports/contract", before, report_bill.read, "billing", "Bills"),
-        report("/reports/channel", before, report_channel.read, "availability?of=Channels", "All channels"),
+        report("/reports/contract", before, report_bill.read, "billing", "Back to billing"),
+        report("/reports/channel", before, report_channel.read, "availability?of=Channels", "Back to all channels"),
         Route("/metrics", metrics.send),
         mounted("/api/v1"),
     ]

@@ -13,7 +13,23 @@ from cdn import months
 from cdn.clock import utc_now
 from cdn.months import Month
 from ui import availability as shown
-from ui import cards, download, figures, frames, links, months_shown, numbers, strips, tables, theme, verdict, watched
+from ui import (
+    availability_days,
+    cards,
+    download,
+    figures,
+    frames,
+    links,
+    months_shown,
+    numbers,
+    strips,
+    tables,
+    theme,
+    verdict,
+    watched,
+)
+from ui import availability_rows as rows_of
+from ui.availability_days import DAYS
 from ui.cards import card
 from ui.chart import chart
 from ui.headline import Headline, headline
@@ -37,6 +53,7 @@ class Asked(NamedTuple):
     first_day: date
     days: tuple[datetime, ...]
     before: tuple[datetime, datetime]
+    rows: int
 
 
 def draw() -> None:
@@ -44,7 +61,7 @@ def draw() -> None:
     now, zone = utc_now(), theme.viewer_zone()
     above = st.container()
     asked = ask(now, zone)
-    seen = frames.latest(f"availability {asked.month} {asked.of} {zone}", lambda: read(asked))
+    seen = frames.latest(f"availability {asked.month} {asked.of} {zone} {asked.rows}", lambda: read(asked))
     if not seen.frames:
         line, text = verdict.cut_off(seen.trouble or "", None, now, zone)
         with above:
@@ -84,9 +101,10 @@ def ask(now: datetime, zone: tzinfo) -> Asked:
     own: Any = zone if hasattr(zone, "key") else months.zone_of("UTC")
     whole, former = months.span(month, own), months.span(month.shifted(-1), own)
     last = min(month.last_day, now.astimezone(zone).date())
-    first = last - timedelta(days=shown.DAYS - 1)
-    days = shown.bounds(first, shown.DAYS, own)
-    return Asked(month, of or shown.SERVERS, whole.start, whole.end, first, days, (former.start, former.end))
+    first = last - timedelta(days=DAYS - 1)
+    rows = EVERY if every() else ROWS
+    days = availability_days.bounds(first, DAYS, own)
+    return Asked(month, of or shown.SERVERS, whole.start, whole.end, first, days, (former.start, former.end), rows)
 
 
 def read(asked: Asked) -> dict[str, pd.DataFrame]:
@@ -98,9 +116,15 @@ def read(asked: Asked) -> dict[str, pd.DataFrame]:
             "drop_outs": watched.drop_outs(asked.start, asked.end),
             "before": watched.drop_outs(*asked.before),
         }
+    month = watched.watched((asked.start, asked.end))
+    if asked.of == shown.REGIONS:
+        days = watched.region_days(asked.days)
+    else:
+        worst = availability_days.worst(watched.uptime(month, ["server_id", "server"]), "server", asked.rows)
+        days = watched.watched_days(asked.days, tuple(worst["server_id"].tolist())) if len(worst) else month
     return {
-        "month": watched.watched((asked.start, asked.end)),
-        "days": watched.watched_days(asked.days),
+        "month": month,
+        "days": days,
         "outages": watched.outages(asked.start, asked.end),
         "before": watched.outages(*asked.before),
         "responses": watched.response_times(asked.start, asked.end),
@@ -123,9 +147,11 @@ def draw_servers(asked: Asked, seen: dict[str, pd.DataFrame], at: datetime, zone
     st.html(cards.kpis(shown.kpis(total, gone, before, outages, former, at, zone)))
     by = "server" if asked.of == shown.SERVERS else "region"
     sums = watched.uptime(month, [by])
-    lines = shown.server_strips(watched.uptime(seen["days"], [by, "part"]), sums, outages, by, shown.DAYS)
-    with draw_days(asked, list(lines), strips.SERVERS, at, zone):
-        download.offer("uptime", f"{asked.of}-{asked.month}", sums, shown.uptime_columns(by), zone_name(zone))
+    days = watched.uptime(seen["days"], [by, "part"])
+    worst = availability_days.worst(sums, by, asked.rows)
+    lines = list(availability_days.server_strips(days, worst, outages, by, DAYS))
+    with draw_days(asked, lines, len(sums), strips.SERVERS, at, zone):
+        download.offer("uptime", f"{asked.of}-{asked.month}", sums, rows_of.uptime_columns(by), zone_name(zone))
     listed, answered = st.columns([3, 2], gap="small")
     with listed, card("outages", f"Outages of {asked.month.words}", "newest first", height="stretch"):
         draw_outages(asked, outages, at, zone)
@@ -134,20 +160,25 @@ def draw_servers(asked: Asked, seen: dict[str, pd.DataFrame], at: datetime, zone
 
 
 def draw_days(
-    asked: Asked, lines: list[tuple[strips.Strip, list[strips.Day]]], words: strips.Words, at: datetime, zone: tzinfo
+    asked: Asked,
+    lines: list[tuple[strips.Strip, list[strips.Day]]],
+    count: int,
+    words: strips.Words,
+    at: datetime,
+    zone: tzinfo,
 ) -> DeltaGenerator:
-    """A box a day; returns the card."""
-    last = asked.first_day + timedelta(days=shown.DAYS - 1)
-    visible = lines[: EVERY if every() else ROWS]
-    framed = card("days", f"Every day of the {shown.DAYS} to {strips.spoken(last)}", "one box = one day · worst first")
+    """A box a day of the worst of so many; returns the card."""
+    last, today = asked.first_day + timedelta(days=DAYS - 1), at.astimezone(zone).date()
+    title = f"The last {DAYS} days" if last == today else f"The {DAYS} days to {strips.spoken(last)}"
+    framed = card("days", title, f"a box is a day · % of {shown.month_words(asked.month, at, zone)} · worst first")
     with framed:
-        st.html(strips.strips((line for line, _ in visible), asked.first_day, words, on_phone()))
-        st.html(strips.axis(asked.first_day, last, at.astimezone(zone).date()))
-        st.html(strips.legend(words, {day for _, days in visible for day in days}))
-        if len(lines) > len(visible):
-            more = f"These are the worst {len(visible):,} of {len(lines):,}: the download has all"
+        st.html(strips.strips((line for line, _ in lines), asked.first_day, words, on_phone()))
+        st.html(strips.axis(asked.first_day, last, today))
+        st.html(strips.legend(words, {day for _, days in lines for day in days}))
+        if count > len(lines):
+            more = f"These are the worst {len(lines):,} of {count:,}: the download has all."
             st.html(fill('<p class="note">{more}</p>', more=more))
-        offer_more(asked, len(lines), asked.of.lower())
+        offer_more(asked, count, asked.of.lower())
     return framed
 
 
@@ -176,10 +207,10 @@ def draw_outages(asked: Asked, outages: pd.DataFrame, at: datetime, zone: tzinfo
     if outages.empty:
         st.html(empty("check_circle", "No outage", "Every server answered whenever somebody looked.", "ok"))
         return
-    rows = shown.outage_rows(outages.head(EVERY if every() else ROWS), at, zone, on_phone())
-    st.html(tables.table(f"Outages of {asked.month.words}", shown.OUTAGES, rows))
+    rows = rows_of.outage_rows(outages.head(asked.rows), at, zone, on_phone())
+    st.html(tables.table(f"Outages of {asked.month.words}", rows_of.OUTAGES, rows))
     offer_more(asked, len(outages), "outages; the download has all")
-    download.offer("outages", f"outages-{asked.month}", outages, shown.OUTAGES_FILE, zone_name(zone))
+    download.offer("outages", f"outages-{asked.month}", outages, rows_of.OUTAGES_FILE, zone_name(zone))
 
 
 def draw_responses(asked: Asked, responses: pd.DataFrame, zone: tzinfo) -> None:
@@ -192,11 +223,11 @@ def draw_responses(asked: Asked, responses: pd.DataFrame, zone: tzinfo) -> None:
         longest = responses.iloc[int(responses["longest"].argmax())]
         told = f"{numbers.duration(longest['longest'])}, {numbers.exact(longest['at'], zone)}"
         mean = numbers.duration((responses["mean"] * responses["known"]).sum() / responses["known"].sum())
-        st.html(cards.legend([("s0", "Mean of the month", mean), ("s4", "Longest of all", told)]))
+        st.html(cards.legend([("s0", "Mean, of the month", mean), ("none", "Longest answer", told)]))
         lines = [figures.Line("mean", "Mean")]
         figure = figures.lines(responses.assign(up_ratio=1.0), lines, 0.001, zone, HIGH)
         chart(figure, "responses", f"Response time of all servers in {asked.month.words}", "ms")
-        download.offer("responses", f"response-times-{asked.month}", responses, shown.RESPONSES_FILE, zone_name(zone))
+        download.offer("responses", f"response-times-{asked.month}", responses, rows_of.RESPONSES_FILE, zone_name(zone))
 
 
 def points(responses: pd.DataFrame) -> str:
@@ -222,17 +253,18 @@ def draw_channels(asked: Asked, seen: dict[str, pd.DataFrame], at: datetime, zon
     drops = seen["drop_outs"]
     former = months.NAMES[asked.month.shifted(-1).month - 1]
     st.html(cards.kpis(shown.channel_kpis(total, drops, seen["before"], former, at, zone)))
-    lines = list(shown.channel_strips(seen["days"], month, drops, shown.DAYS))
-    with draw_days(asked, lines, strips.CHANNELS, at, zone):
-        download.offer("airtime", f"channels-{asked.month}", month, shown.AIRTIME_FILE, zone_name(zone))
+    worst = availability_days.worst_channels(month, asked.rows)
+    lines = list(availability_days.channel_strips(seen["days"], worst, drops, DAYS))
+    with draw_days(asked, lines, len(month), strips.CHANNELS, at, zone):
+        download.offer("airtime", f"channels-{asked.month}", month, rows_of.AIRTIME_FILE, zone_name(zone))
     with card("drop-outs", f"Drop-outs of {asked.month.words}", "while on air was expected · newest first"):
         if drops.empty:
             st.html(empty("check_circle", "No drop-out", "Every channel was on air whenever it was expected.", "ok"))
             return
-        rows = shown.drop_rows(drops.head(EVERY if every() else ROWS), at, zone, on_phone())
-        st.html(tables.table(f"Drop-outs of {asked.month.words}", shown.DROP_OUTS, rows))
+        rows = rows_of.drop_rows(drops.head(asked.rows), at, zone, on_phone())
+        st.html(tables.table(f"Drop-outs of {asked.month.words}", rows_of.DROP_OUTS, rows))
         offer_more(asked, len(drops), "drop-outs; the download has all")
-        download.offer("drop-outs", f"drop-outs-{asked.month}", drops, shown.DROP_OUTS_FILE, zone_name(zone))
+        download.offer("drop-outs", f"drop-outs-{asked.month}", drops, rows_of.DROP_OUTS_FILE, zone_name(zone))
 
 
 def nothing(above: Any, title: str, text: str) -> None:

@@ -11,7 +11,20 @@ from cdn.errors import Unavailable
 from pages.parts import shown_once
 from pages.parts.contract_form import NEXT, contract_form
 from pages.parts.invoice import invoice_check
-from ui import bill_figures, bill_rows, billing, cards, download, frames, links, months_shown, numbers, tables, theme
+from ui import (
+    bill_figures,
+    bill_rows,
+    billing,
+    cards,
+    download,
+    frames,
+    links,
+    months_shown,
+    numbers,
+    tables,
+    theme,
+    verdict,
+)
 from ui.cards import card
 from ui.chart import chart
 from ui.frames import Contract, MonthBill
@@ -24,6 +37,8 @@ HIGH, LOW = 300, 170
 TOP_SERVERS = 10
 # So many contracts are offered side by side; more in a list.
 SIDE_BY_SIDE = 5
+# Contracts in the list as long as nobody asks for all; on a phone fewer.
+ROWS, ROWS_ON_PHONE = 30, 8
 
 
 def draw() -> None:
@@ -35,8 +50,10 @@ def draw() -> None:
             return
         shown(found)
     except Unavailable as error:
-        headline(Headline("nodata", fill("Nobody knows what the month costs"), fill("The database does not answer.")))
-        st.html(notice("bad", "database_off", "Bills cannot be worked out just now", str(error)))
+        _, text = verdict.cut_off(str(error), None, utc_now(), theme.viewer_zone())
+        below = fill("The database does not answer. Load the page again in a moment.")
+        headline(Headline("nodata", fill("Nobody knows what the month costs"), below))
+        st.html(notice("bad", "database_off", "Bills cannot be worked out just now", text))
 
 
 def nothing() -> None:
@@ -171,8 +188,16 @@ def draw_contracts(bills: list[MonthBill], bill: MonthBill) -> None:
     rates = [rate for each in bills for rate in (each.contract.draft.commit_bps, each.billed and each.billed.bps)]
     scale = numbers.rate_scale(rates)
     with card("contracts", "Contracts", f"{bill.month.words} · {scale.word}"):
-        rows = bill_rows.contract_rows(bills, scale, month=bill.month.words)
+        every = st.query_params.get("all") == "yes"
+        first = bill_rows.most_pressing(bills)
+        shown, on_phone = (first, len(first)) if every else (first[:ROWS], ROWS_ON_PHONE)
+        rows = bill_rows.contract_rows(shown, scale, on_phone, month=bill.month.words)
         st.html(tables.table("All contracts", bill_rows.CONTRACTS, rows))
+        if len(first) > on_phone:
+            whole = links.billing(contract=bill.contract.draft.name, month=bill.month.words, all="yes")
+            link = links.link(whole, f"Show all {len(first):,} contracts")
+            classes = "" if len(first) > ROWS else "only-p"
+            st.html(fill('<p class="foot {classes}">{link}</p>', classes=classes, link=link))
         if may("admin"):
             edit = links.billing(contract=bill.contract.draft.name, month=bill.month.words, edit="1")
             st.html(
@@ -182,6 +207,8 @@ def draw_contracts(bills: list[MonthBill], bill: MonthBill) -> None:
                     add=links.link(links.billing(edit="new"), "Add a contract", "btn"),
                 )
             )
+        file, zone = f"contracts {bill.month}", bill.contract.draft.zone
+        download.offer("contracts", file, bill_rows.contract_frame(first), bill_rows.CONTRACT_FILE, zone)
 
 
 def draw_servers(bill: MonthBill) -> None:

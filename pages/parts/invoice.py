@@ -16,7 +16,7 @@ from ui.notices import notice
 def invoice_check(bill: MonthBill) -> None:
     """The form, and what was found."""
     draft = bill.contract.draft
-    with card("invoice", "Check the invoice", bill.month.words):
+    with card("invoice", "Check the invoice", bill.month.words, height="stretch"):
         typed = st.text_input(
             "What the carrier billed",
             key="invoiced",

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from cdn.settings import ROOT, environment
 from launch.preparation import HOST, answers
-from ui.frames import FRESH
 
 START_SECONDS = 60.0
+# By then the program that is looked at has seen another state, and dropped what it read in the former one.
+SEEN_SECONDS = 1.2
 
 
 def free_port() -> int:
@@ -35,7 +36,7 @@ class Site:
         """Bring the fleet into `state`, and wait until nobody is answered from what was read before."""
         if self._file.read_text(encoding="utf-8") != state:
             self._file.write_text(state, encoding="utf-8")
-            time.sleep(FRESH + 0.2)
+            time.sleep(SEEN_SECONDS)
 
 
 @contextmanager

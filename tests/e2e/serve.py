@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import streamlit as st
 import uvicorn
 from sqlalchemy import Engine
 
@@ -15,6 +19,9 @@ import db.migrate
 from cdn.clock import utc_now
 from cdn.model import Kind, Role
 from tests import fake_live
+
+# How often a change of state is looked for, and what is under way meanwhile may take.
+LOOK, UNDER_WAY = 0.05, 0.5
 
 
 def main(port: int, file: Path) -> None:
@@ -34,7 +41,20 @@ def main(port: int, file: Path) -> None:
     db.keys.require_readable = lambda engine, key: None
     from dashboard import app
 
+    threading.Thread(target=_forget_at_changes, args=(state,), daemon=True).start()
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
+
+
+def _forget_at_changes(state: Callable[[], str]) -> None:
+    """Drop what was read in another state: history is kept for minutes. What pages show as old while away stays."""
+    known = state()
+    while True:
+        time.sleep(LOOK)
+        if (current := state()) != known:
+            known = current
+            st.cache_data.clear()
+            time.sleep(UNDER_WAY)
+            st.cache_data.clear()
 
 
 def _stored(state: str, name: str) -> db.fleet.Stored | None:

@@ -44,7 +44,7 @@ PAGES = {
     "working": "server?name=origin-1&working=sent",
     "system": "system",
 }
-# They are read for a minute before they are read again: looked at in one state alone.
+# Months read differ little between states: with figures, without any, with old ones, and with the names of strangers.
 HISTORY = {name: name for name in ("bandwidth", "audience", "availability", "billing")}
 # The server that shows most of what is special about a state.
 SPECIAL = {
@@ -64,7 +64,9 @@ def cases() -> Iterator[Case]:
             yield from (Case(state, "light", size, name, path) for name, path in PAGES.items())
             yield Case(state, "dark", size, "fleet", "fleet")
     for size in SIZES:
-        yield from (Case("calm", "light", size, name, path) for name, path in HISTORY.items())
+        for state, theme in (("calm", "light"), ("empty", "light"), ("away", "dark")):
+            yield from (Case(state, theme, size, name, path) for name, path in HISTORY.items())
+    yield from (Case("hostile", "dark", "phone", name, name) for name in ("availability", "billing"))
     for state, server in SPECIAL.items():
         for size in SIZES:
             yield Case(state, "dark", size, "overview", "")
