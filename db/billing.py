@@ -29,6 +29,7 @@ LATE = timedelta(minutes=15)
 LEFT_OUT = (
     "Servers count what they send to viewers. The carrier counts at its port: headers of TCP, IP and Ethernet"
     " (usually 3 to 8 % more), what was sent twice, and whatever else these machines send, such as backups or sign-ins."
+    " What an SRS edge pulls from its origin is in none of its counters, so it is missing in traffic in."
     " The contract's calibration factor makes up for what is always so."
 )
 

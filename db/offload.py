@@ -19,9 +19,13 @@ from db.steps import Steps
 
 # Copies are many: what channels took in is told of windows up to so long.
 LONGEST_OF_CHANNELS = timedelta(days=7)
-# Software that counts what it reads from an origin apart from what clients send it; others take in only streams.
+# Software that counts what it reads from an origin apart from what clients send it.
 _CACHES = "('nginx_vts', 'nginx_plus', 'angie')"
-_TAKEN = f"CASE WHEN dims.kind IN {_CACHES} THEN t.origin_bytes ELSE t.ingress_bytes END"
+# Of SRS what comes in is what clients send: what an edge pulls is in none of its counters.
+_COUNTS_PULLS = "dims.kind <> 'srs'"
+_TAKEN = (
+    f"CASE WHEN dims.kind IN {_CACHES} THEN t.origin_bytes WHEN {_COUNTS_PULLS} THEN nullif(t.ingress_bytes, 0) END"
+)
 _STEP = "date_bin(make_interval(secs => :step), t.at, :start)"
 _FROM_TO = "t.at >= :start AND t.at < :end"
 
@@ -35,7 +39,7 @@ FORMULAS = {
 
 def _taken(asked: Source) -> str:
     """SQL of what came in at an edge; of copies of channels nothing else is known than what came in of each."""
-    return "nullif(t.ingress_bytes, 0)" if asked.rows == "stream" else _TAKEN
+    return f"CASE WHEN {_COUNTS_PULLS} THEN nullif(t.ingress_bytes, 0) END" if asked.rows == "stream" else _TAKEN
 
 
 def over_time(engine: Engine, over: Steps, only: Only) -> pd.DataFrame:
@@ -78,7 +82,7 @@ def over_time(engine: Engine, over: Steps, only: Only) -> pd.DataFrame:
 def by_edge(engine: Engine, over: Steps, only: Only) -> pd.DataFrame:
     """id, name, region, sent, taken, offload, hits, answers, hit_ratio of every edge, the most sent first.
 
-    offload: 1 - taken / sent, where the edge counts both.
+    offload: 1 - taken / sent, where the edge counts both. SRS does not count what it pulls.
     """
     asked = source(By.SERVER, only)
     query = (
@@ -106,9 +110,10 @@ def by_channel(engine: Engine, over: Steps, only: Only) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     asked = source(By.CHANNEL, only, copies=True)
     id_, name = asked.key(By.CHANNEL)
+    taken = _taken(asked)
     query = (
-        f"SELECT {id_} AS id, {name} AS name, sum(t.egress_bytes) FILTER (WHERE t.ingress_bytes > 0)::float8 AS sent,"
-        f" sum(t.ingress_bytes)::float8 AS taken FROM {asked.tables('1h')}"
+        f"SELECT {id_} AS id, {name} AS name, sum(t.egress_bytes) FILTER (WHERE {taken} > 0)::float8 AS sent,"
+        f" sum({taken})::float8 AS taken FROM {asked.tables('1h')}"
         f" WHERE {_FROM_TO} AND dims.role = 'edge'{asked.where()} GROUP BY 1, 2"
     )
     with reading(engine) as connection:

@@ -9,6 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
+from cdn.model import Kind
 from tests import asking, rolled_rows
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -19,7 +20,10 @@ WINDOW = {"since": "2026-03-02T00:00:00Z", "until": "2026-03-02T02:00:00Z"}
 def api(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     made = asking.client(engine, monkeypatch)
     made.headers.update(asking.SIGNED_IN)
-    edges = [rolled_rows.server(engine, f"edge-{n}", region="West" if n < 2 else "=East") for n in range(4)]
+    edges = [
+        rolled_rows.server(engine, f"edge-{n}", region="West" if n < 2 else "=East", kind=Kind.NGINX_RTMP)
+        for n in range(4)
+    ]
     day = timedelta(days=1)
     rows = []
     for place, server in enumerate(edges):

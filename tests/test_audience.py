@@ -92,7 +92,7 @@ def test_channels_are_ranked_by_how_long_they_were_watched(engine: Engine) -> No
 
 
 def test_offload_is_a_sum_over_a_sum_and_unknown_where_anything_was_not_told_apart(engine: Engine) -> None:
-    edge = rolled_rows.server(engine, "edge")
+    edge = rolled_rows.server(engine, "edge", kind=Kind.NGINX_RTMP)
     home = rolled_rows.server(engine, "home", role=Role.ORIGIN)
     rows = []
     for hour, (sent, pulled, untold) in enumerate([(1_000, 100, None), (3_000, 100, None), (500, None, 40)]):
@@ -114,6 +114,28 @@ def test_offload_is_a_sum_over_a_sum_and_unknown_where_anything_was_not_told_apa
         offload.over_time(engine, steps(START, START + timedelta(hours=3)), Only(servers=(edge,)))
     )
     assert alone.offload == pytest.approx(1 - 50 / 1_000)
+
+
+def test_what_an_srs_edge_pulls_is_in_none_of_its_counters(engine: Engine) -> None:
+    srs, rtmp = rolled_rows.server(engine, "srs"), rolled_rows.server(engine, "rtmp", kind=Kind.NGINX_RTMP)
+    sport = rolled_rows.channel(engine, "sport")
+    rows, copies = [], []
+    for server, incoming in ((srs, 7), (rtmp, 100)):
+        rows.append(rolled_rows.traffic_row(server, START, egress_bytes=1_000, ingress_bytes=incoming))
+        key = {"server_id": server, "stream_id": rolled_rows.copy(engine, server, sport), "at": START}
+        seconds = {"counted_seconds": 300.0, "publishing_seconds": 300.0, "viewers_known": 0.0}
+        copies.append({**key, "egress_bytes": 1_000, "ingress_bytes": incoming, **seconds})
+    rolled_rows.write(engine, "traffic_5m", rows)
+    rolled_rows.write(engine, "stream_5m", copies)
+    rolled_rows.roll_up(engine, START, START)
+    over = steps(START, START + timedelta(hours=1))
+    edges = {row.name: row.offload for row in rolled_rows.told(offload.by_edge(engine, over, Only()))}
+    assert edges["rtmp"] == pytest.approx(0.9)
+    assert math.isnan(edges["srs"])
+    (channel,) = rolled_rows.told(offload.by_channel(engine, over, Only()))
+    assert (channel.sent, channel.taken, channel.offload) == (1_000, 100, pytest.approx(0.9))
+    (first, *_) = rolled_rows.told(offload.over_time(engine, over, Only(servers=(srs,))))
+    assert math.isnan(first.offload)
 
 
 def test_answers_out_of_the_cache_are_counted_of_caches_alone(engine: Engine) -> None:
@@ -139,7 +161,8 @@ def test_answers_out_of_the_cache_are_counted_of_caches_alone(engine: Engine) ->
 
 
 def test_of_a_channel_is_told_what_edges_took_in_of_it(engine: Engine) -> None:
-    edge, other = rolled_rows.server(engine, "edge", region="West"), rolled_rows.server(engine, "other")
+    edge = rolled_rows.server(engine, "edge", region="West", kind=Kind.NGINX_RTMP)
+    other = rolled_rows.server(engine, "other", kind=Kind.NGINX_RTMP)
     home = rolled_rows.server(engine, "home", role=Role.ORIGIN)
     news, sport = rolled_rows.channel(engine, "news"), rolled_rows.channel(engine, "sport")
     for server, channel, sent, taken in (

@@ -91,24 +91,29 @@ def course(
     return figure
 
 
-def peak_by_day(intervals: pd.DataFrame, column: str, zone: tzinfo, height: int) -> go.Figure:
-    """Hours a day of `column` ("above", "free"), a bar for each day of `zone` so far."""
-    figure = go.Figure(layout=time_layout(height))
-    if intervals.empty:
-        return figure
+def peak_days(intervals: pd.DataFrame, column: str, zone: tzinfo) -> pd.DataFrame:
+    """day ("2026-11-01"), hours: of `column` ("above", "free"), one row for each day of `zone` so far."""
     days = intervals["at"].dt.tz_convert(zone).dt.date
     hours = intervals[column].groupby(days).sum() * INTERVAL.total_seconds() / 3_600
-    first = datetime.combine(hours.index[0], datetime.min.time())
+    return pd.DataFrame({"day": [f"{day:%Y-%m-%d}" for day in hours.index], "hours": hours.to_numpy(dtype=np.float64)})
+
+
+def peak_by_day(days: pd.DataFrame, height: int) -> go.Figure:
+    """`peak_days`, a bar a day."""
+    figure = go.Figure(layout=time_layout(height))
+    if days.empty:
+        return figure
+    first = datetime.fromisoformat(days["day"].iloc[0])
     day = timedelta(days=1)
     figure.add_bar(
         name="Hours",
         x0=f"{first:%Y-%m-%d} 00:00:00",
         dx=day.total_seconds() * 1_000,
-        y=hours.to_numpy(dtype=np.float32),
+        y=days["hours"].to_numpy(dtype=np.float32),
         marker={"color": "var(--s0)"},
         hovertemplate="%{y:,.1f}",
     )
-    figure.update_xaxes(range=[str(first - day / 2), str(first + len(hours) * day - day / 2)], hoverformat="%a %-d %b")
+    figure.update_xaxes(range=[str(first - day / 2), str(first + len(days) * day - day / 2)], hoverformat="%a %-d %b")
     return figure
 
 

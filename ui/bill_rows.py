@@ -29,6 +29,7 @@ FILE = (
     FileColumn("above", "Above the agreed rate"),
     FileColumn("free", "Free"),
 )
+PEAK_FILE = (FileColumn("day", "Day"), FileColumn("hours", "Peak time", "hours"))
 SERVER_FILE = (
     FileColumn("name", "Server"),
     FileColumn("bytes", "In the intervals that bill", "bytes"),

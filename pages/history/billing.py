@@ -151,12 +151,11 @@ def draw_values(bill: MonthBill) -> None:
         if len(known):
             column = "above" if draft.commit_bps else "free"
             st.html(cards.card_head("Peak time by day", "hours"))
-            chart(
-                bill_figures.peak_by_day(bill.intervals, column, zone, LOW),
-                "peak-days",
-                "Hours of peak time on each day of the month.",
-                "h",
-            )
+            days = bill_figures.peak_days(bill.intervals, column, zone)
+            words = "Hours of peak time on each day of the month."
+            chart(bill_figures.peak_by_day(days, LOW), "peak-days", words, "h")
+            file = f"{draft.name} {bill.month} peak time"
+            download.offer("peak-days", file, days, bill_rows.PEAK_FILE, draft.zone)
 
 
 def draw_course(bill: MonthBill) -> None:
@@ -175,6 +174,7 @@ def draw_course(bill: MonthBill) -> None:
             f"Traffic of {bill.month.words} in {scale.word}, highest {numbers.rate(known.max())}.",
             scale.word,
         )
+        download.offer("course", f"{draft.name} {bill.month}", bill.intervals, bill_rows.FILE, draft.zone)
 
 
 def agreed(bill: MonthBill) -> tuple[float, str] | None:

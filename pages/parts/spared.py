@@ -39,6 +39,7 @@ def draw_edges(spared: Spared, zone: tzinfo) -> None:
             return
         st.html(tables.table("Edges, and what they took in", shown.EDGES, spared.edge_rows()))
         _made_of("edge")
+        st.html(fill('<p class="made-of">SRS does not count what an edge pulls: such edges have no ratio.</p>'))
         frame, columns = spared.edges_file()
         offer("edges", "spared the origins by edge", frame, columns, period.zone_name(zone))
 
@@ -53,7 +54,10 @@ def draw_channels(spared: Spared, zone: tzinfo) -> None:
             st.html(empty("live_tv", "Not told of so long a time", text))
             return
         if spared.channels.empty:
-            text = "Channels are told by edges that count each stream: SRS and nginx-rtmp. Caches count files alone."
+            text = (
+                "It takes edges that count what they take in of each stream, as nginx-rtmp does."
+                " SRS does not count what an edge pulls, and caches count files."
+            )
             st.html(empty("live_tv", "No edge told of channels in this time", text))
             return
         st.html(tables.table("Channels, and what edges took in of them", shown.CHANNELS, spared.channel_rows()))
