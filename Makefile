@@ -13,7 +13,6 @@ FUZZ := $(wildcard tests/test_fuzz_*.py)
 CHAOS := $(wildcard tests/test_chaos_*.py)
 E2E := $(wildcard tests/e2e/test_*.py)
 SOAK := $(wildcard benchmarks/soak.py)
-BENCH := $(wildcard benchmarks/collect.py)
 # For every Python and platform at once; says nothing of the machine or the index it was made with.
 LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
@@ -52,8 +51,9 @@ chaos: .venv/development ## faults and kills at the worst moments
 soak: .venv/development ## an hour of load, by hand: slope of memory, lag
 	@if [ -z "$(SOAK)" ]; then echo "make soak: nothing to run yet"; else $(PY) $(SOAK); fi
 
-bench: .venv/development ## what a poll costs
-	@if [ -z "$(BENCH)" ]; then echo "make bench: nothing to run yet"; else $(PY) $(BENCH); fi
+bench: .venv/development ## what a poll costs, and what questions about months take
+	$(PY) -m benchmarks.collect
+	$(PY) -m benchmarks.history --servers 100 --days 30
 
 # UPGRADE=1: also the newest of what nobody pinned by hand.
 lock: .venv/development ## pin all that the requirements bring along, with hashes (needs the package index)

@@ -4,10 +4,10 @@ Each question is asked of the product's own functions. Cold: PostgreSQL is start
 system's cache (pages of these files are given back with posix_fadvise; nothing else on the machine is touched).
 Warm: asked again. The ratio says how much longer the same takes from the polls of a single day.
 
-    python -m benchmarks.history --folder /tmp/season
-    python -m benchmarks.history --folder /tmp/season --servers 200 --days 30
+    python -m benchmarks.history --folder season
+    python -m benchmarks.history --servers 200 --days 30
 
-The data stay in the folder and are used again.
+In a folder the data stay and are used again.
 """
 
 # ruff: noqa: S608 (names of tables and columns are from here)
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -241,7 +242,7 @@ def sizes(folder: Path, major: int) -> None:
 def main() -> None:
     """Make the data where they are missing, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, required=True, help="where the database is kept")
+    parser.add_argument("--folder", type=Path, help="where the database is kept (default: nowhere)")
     parser.add_argument("--servers", type=int, default=1_000)
     parser.add_argument("--streams", type=int, default=20)
     parser.add_argument("--days", type=int, default=90)
@@ -250,8 +251,16 @@ def main() -> None:
     parser.add_argument("--warm", type=int, default=15)
     parser.add_argument("--live", action="store_true", help="ask for live pages only, of few days")
     asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="season-") as made:
+        run(asked, asked.folder or Path(made))
+
+
+def run(asked: argparse.Namespace, kept: Path) -> None:
+    """Measure over a database in `kept`."""
+    kept.mkdir(parents=True, exist_ok=True)
+    kept.chmod(0o711)
     days = 2 if asked.live else asked.days
-    folder = asked.folder / f"{asked.servers}x{asked.streams}-{days}-{asked.major}"
+    folder = kept / f"{asked.servers}x{asked.streams}-{days}-{asked.major}"
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o711)
     with _running(folder, asked.major) as engine:
