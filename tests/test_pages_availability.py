@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 import db.availability
 from tests import fake_live
 from tests.test_pages import Fleet, first_line, markup, opened
-from ui import availability, availability_days, frames, strips, theme
+from ui import availability, availability_days, availability_rows, frames, strips, theme
 from ui.html import fill
 from ui.strips import Box, Day
 
@@ -200,3 +200,13 @@ def test_a_channel_says_when_it_is_expected_and_admins_may_change_it(
     app.button(key="schedule-save-3").click().run()
     assert stored == [("Mon 06:00-23:00", "Europe/Berlin")]
     assert "want them like" not in markup(app)
+
+
+def test_response_times_stand_beside_the_month_before_from_its_beginning_on() -> None:
+    at = pd.to_datetime(["2026-11-01T00:00Z", "2026-11-01T01:00Z", "2026-11-01T02:00Z"], utc=True)
+    former = pd.to_datetime(["2026-10-01T01:00Z", "2026-10-01T05:00Z"], utc=True)
+    now = pd.DataFrame({"at": at, "mean": [0.1, 0.2, 0.3]})
+    before = pd.DataFrame({"at": former, "mean": [0.5, 0.6]})
+    found = availability_rows.beside(now, before, timedelta(days=31))
+    assert found["before"].fillna(-1).tolist() == [-1, 0.5, -1]
+    assert found["mean"].tolist() == [0.1, 0.2, 0.3]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 import pandas as pd
@@ -126,4 +126,21 @@ DROP_OUTS_FILE = (
     Exported("off_most", "Off air at most", "s"),
     Exported("end_reason", "Reason"),
 )
-RESPONSES_FILE = (Exported("at", "From"), Exported("mean", "Mean", "s"), Exported("longest", "Longest", "s"))
+RESPONSES_FILE = (
+    Exported("at", "From"),
+    Exported("mean", "Mean", "s"),
+    Exported("longest", "Longest", "s"),
+    Exported("before", "Mean of the month before", "s"),
+)
+
+
+def beside(responses: pd.DataFrame, before: pd.DataFrame, later: timedelta) -> pd.DataFrame:
+    """`responses` with the column `before`: the mean of the month before, `later` after it was."""
+    moved = pd.DataFrame({"at": before["at"] + later, "before": before["mean"]})
+    found = responses.merge(moved, on="at", how="left")
+    return found.assign(before=found["before"].astype("float64"))
+
+
+def mean_response(responses: pd.DataFrame) -> str:
+    """The mean of all answers."""
+    return numbers.duration((responses["mean"] * responses["known"]).sum() / responses["known"].sum())

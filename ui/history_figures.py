@@ -87,8 +87,8 @@ def over_time(
             )
     if ghost is not None:
         _add_ghost(figure, *ghost, value, size, walls[0], zone, f"%{{y:,.{digits}f}} {unit}")
-    for marker in iter(()) if markers is None else markers.itertuples():
-        _add_marker(figure, marker, over, zone)
+    if markers is not None:
+        add_markers(figure, markers, over.start, over.end, zone)
     window = pd.DatetimeIndex([over.start, over.end])
     figure.update_xaxes(range=[_text(at) for at in _walls(window, zone)], hoverformat="%a %-d %b %H:%M", nticks=9)
     if over.end - over.start <= WEEKDAYS:
@@ -139,12 +139,18 @@ def _add_ghost(
         )
 
 
-def _add_marker(figure: go.Figure, marker: Any, over: Steps, zone: tzinfo) -> None:
+def add_markers(figure: go.Figure, markers: pd.DataFrame, start: datetime, end: datetime, zone: tzinfo) -> None:
+    """Draw `markers`, as db.annotations gives them, into a chart that reaches from `start` to `end`."""
+    for marker in markers.itertuples():
+        _add_marker(figure, marker, pd.Timestamp(start), pd.Timestamp(end), zone)
+
+
+def _add_marker(figure: go.Figure, marker: Any, first: pd.Timestamp, last: pd.Timestamp, zone: tzinfo) -> None:
     """A dotted line with a flag, and a pale band where it lasts."""
     shade = MARKS.get(marker.kind, MARKS["other"])
-    begins = max(pd.Timestamp(marker.at), pd.Timestamp(over.start))
+    begins = max(pd.Timestamp(marker.at), first)
     ends = marker.until if not pd.isna(marker.until) else marker.at
-    begin, end = (_text(at) for at in _walls(pd.DatetimeIndex([begins, min(ends, pd.Timestamp(over.end))]), zone))
+    begin, end = (_text(at) for at in _walls(pd.DatetimeIndex([begins, min(ends, last)]), zone))
     if ends > begins:
         figure.add_shape(
             type="rect",

@@ -12,9 +12,11 @@ import pandas as pd
 import streamlit as st
 
 import db.airtime
+import db.annotations
 import db.availability
 import db.responses
 from cdn.clock import utc_now
+from db.asked import Only
 from ui.frames import FRESH, engine
 
 TTL, DAYS_TTL = 60.0, 300.0
@@ -94,3 +96,9 @@ def by_channel(found: pd.DataFrame) -> pd.DataFrame:
 def all_channels(found: pd.DataFrame) -> pd.DataFrame:
     """The same of all channels together."""
     return db.airtime.told(found, [])
+
+
+@st.cache_data(ttl=TTL, show_spinner=False, max_entries=ENTRIES)
+def markers(start: datetime, end: datetime) -> pd.DataFrame:
+    """All of db.annotations.within."""
+    return db.annotations.within(engine(), start, end, Only())

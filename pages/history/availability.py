@@ -19,6 +19,7 @@ from ui import (
     download,
     figures,
     frames,
+    history_figures,
     links,
     months_shown,
     numbers,
@@ -128,6 +129,8 @@ def read(asked: Asked) -> dict[str, pd.DataFrame]:
         "outages": watched.outages(asked.start, asked.end),
         "before": watched.outages(*asked.before),
         "responses": watched.response_times(asked.start, asked.end),
+        "responses_before": watched.response_times(*asked.before),
+        "markers": watched.markers(asked.start, asked.end),
     }
 
 
@@ -156,7 +159,7 @@ def draw_servers(asked: Asked, seen: dict[str, pd.DataFrame], at: datetime, zone
     with listed, card("outages", f"Outages of {asked.month.words}", "newest first", height="stretch"):
         draw_outages(asked, outages, at, zone)
     with answered:
-        draw_responses(asked, seen["responses"], zone)
+        draw_responses(asked, seen, zone)
 
 
 def draw_days(
@@ -213,21 +216,27 @@ def draw_outages(asked: Asked, outages: pd.DataFrame, at: datetime, zone: tzinfo
     download.offer("outages", f"outages-{asked.month}", outages, rows_of.OUTAGES_FILE, zone_name(zone))
 
 
-def draw_responses(asked: Asked, responses: pd.DataFrame, zone: tzinfo) -> None:
-    """How fast servers answered."""
+def draw_responses(asked: Asked, seen: dict[str, pd.DataFrame], zone: tzinfo) -> None:
+    """How fast servers answered, beside the month before, with the markers of the month."""
+    responses = seen["responses"]
     note = f"ms, mean of all answers · {points(responses)}"
     with card("responses", "Response time, all servers", note, height="stretch"):
         if responses.empty or responses["mean"].isna().all():
             st.html(empty("timer_off", "No answer was timed", "Nobody asked any server then."))
             return
+        drawn = rows_of.beside(responses, seen["responses_before"], asked.start - asked.before[0])
         longest = responses.iloc[int(responses["longest"].argmax())]
         told = f"{numbers.duration(longest['longest'])}, {numbers.exact(longest['at'], zone)}"
-        mean = numbers.duration((responses["mean"] * responses["known"]).sum() / responses["known"].sum())
-        st.html(cards.legend([("s0", "Mean, of the month", mean), ("none", "Longest answer", told)]))
+        legend = [("s0", "Mean, of the month", rows_of.mean_response(responses))]
         lines = [figures.Line("mean", "Mean")]
-        figure = figures.lines(responses.assign(up_ratio=1.0), lines, 0.001, zone, HIGH)
+        if drawn["before"].notna().any():
+            legend.append(("s1", "The month before", rows_of.mean_response(seen["responses_before"])))
+            lines.append(figures.Line("before", "The month before", dotted=True))
+        st.html(cards.legend([*legend, ("none", "Longest answer", told)]))
+        figure = figures.lines(drawn.assign(up_ratio=1.0), lines, 0.001, zone, HIGH)
+        history_figures.add_markers(figure, seen["markers"], asked.start, asked.end, zone)
         chart(figure, "responses", f"Response time of all servers in {asked.month.words}", "ms")
-        download.offer("responses", f"response-times-{asked.month}", responses, rows_of.RESPONSES_FILE, zone_name(zone))
+        download.offer("responses", f"response-times-{asked.month}", drawn, rows_of.RESPONSES_FILE, zone_name(zone))
 
 
 def points(responses: pd.DataFrame) -> str:
