@@ -15,7 +15,7 @@ from sqlalchemy import Engine, text
 
 from actions.import_servers import import_servers
 from cdn.model import LOCAL_ADMIN
-from db import groups, minutes, partitions, rollup, rollup_sql, samples
+from db import group_sql, groups, minutes, partitions, rollup, rollup_sql, samples
 from db.rolled import BY_DAY, BY_MONTH
 from demo.fleet import Size, plan, servers_toml
 
@@ -108,7 +108,7 @@ def fill(engine: Engine, size: Amount, end: datetime) -> None:
     _by_hours(engine, "minutes of servers", [_MINUTES], end - timedelta(hours=size.minute_hours), end, 1)
     _by_hours(engine, "minutes of streams", [_STREAM_MINUTES], end - timedelta(hours=size.stream_hours), end, 1)
     _by_hours(engine, "newest polls", [_STATUS, _STREAM_STATUS], end - timedelta(hours=1), end, 1)
-    rolled = [_TRAFFIC_5M, rollup_sql.TRAFFIC_1H, rollup_sql.GROUP_5M, rollup_sql.GROUP_1H]
+    rolled = [_TRAFFIC_5M, rollup_sql.TRAFFIC_1H, group_sql.GROUP_5M, group_sql.GROUP_1H]
     _by_hours(engine, "roll-ups", [str(each) for each in rolled], start, end - timedelta(hours=1), 24)
     _sum_up(engine, start, end)
     with engine.begin() as connection:

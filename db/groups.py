@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Engine, text
 
-from db import partitions, rollup_sql
+from db import group_sql, partitions, rollup_sql
 from db.engine import reachable
 
 _LIKE = "role, region, provider, kind, tags"
@@ -78,7 +78,7 @@ def _month_again(engine: Engine) -> bool:
         if month is None or not connection.scalar(rollup_sql.TRY_LOCK):
             return False
         changed = list(connection.scalars(_TAKE, {"month": month}))
-        names = connection.execute(rollup_sql.NAMES, {"groups": changed}).all()
+        names = connection.execute(group_sql.NAMES, {"groups": changed}).all()
         for statement in (_PATIENCE, rollup_sql.ROOM, rollup_sql.HASHED):
             connection.execute(statement)
         for level, source in _LEVELS.items():
@@ -91,6 +91,6 @@ def _month_again(engine: Engine) -> bool:
             }
             for target in (f"group_{level}", f"sum_{level}"):
                 partitions.ensure(engine, target, [month])
-            for statement in rollup_sql.REGROUP[level]:
+            for statement in group_sql.REGROUP[level]:
                 connection.execute(statement, asked)
     return True

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine, TextClause, text
 
-from db import groups, minutes, partitions, rollup_sql
+from db import group_sql, groups, minutes, partitions, rollup_sql
 from db.bulk import copy
 from db.engine import reachable
 from db.rolled import BY_DAY, BY_MONTH, DAY, FIVE_MINUTES, HOUR, rollup_due
@@ -120,7 +120,7 @@ def sum_up(connection: Connection, start: datetime, end: datetime) -> None:
     """Form sums and days of five minutes, hours and groups that were written by somebody else; whole days at a time."""
     bounds = {"start": start, "end": end}
     connection.execute(rollup_sql.HASHED)
-    for statement in (rollup_sql.SUM_5M, rollup_sql.SUM_1H, rollup_sql.TRAFFIC_1D):
+    for statement in (group_sql.SUM_5M, group_sql.SUM_1H, rollup_sql.TRAFFIC_1D):
         connection.execute(statement, bounds)
     connection.execute(rollup_sql.ANY_JOIN)
 
@@ -154,8 +154,8 @@ def _five_minutes(connection: Connection, run: Run) -> None:
     connection.execute(rollup_sql.SERVER_5M, ends)
     connection.execute(rollup_sql.STREAM_5M, ends)
     connection.execute(rollup_sql.CHANNEL_5M, bounds)
-    _grouped(connection, rollup_sql.GROUP_5M, run)
-    connection.execute(rollup_sql.SUM_5M, bounds)
+    _grouped(connection, group_sql.GROUP_5M, run)
+    connection.execute(group_sql.SUM_5M, bounds)
     minutes.form(connection, run.start, run.end)
 
 
@@ -167,8 +167,8 @@ def _hours(connection: Connection, run: Run) -> None:
         rollup_sql.CHANNEL_1H,
     ):
         connection.execute(statement, run.bounds)
-    _grouped(connection, rollup_sql.GROUP_1H, run)
-    connection.execute(rollup_sql.SUM_1H, run.bounds)
+    _grouped(connection, group_sql.GROUP_1H, run)
+    connection.execute(group_sql.SUM_1H, run.bounds)
 
 
 def _days(connection: Connection, run: Run) -> None:

@@ -20,14 +20,10 @@ from db.rolled import (
     channel_1h,
     channel_5m,
     gauge_columns,
-    group_1h,
-    group_5m,
     server_1h,
     server_5m,
     stream_1h,
     stream_5m,
-    sum_1h,
-    sum_5m,
     traffic_1d,
     traffic_1h,
     traffic_5m,
@@ -42,13 +38,6 @@ ROOM = text("SET LOCAL work_mem = '64MB'")
 HASHED, ANY_JOIN = text("SET LOCAL enable_nestloop = off"), text("SET LOCAL enable_nestloop = on")
 # A stream's gauges are those of the end of its minute; nobody knows them for a longer time before.
 STREAM_KNOWN_SECONDS = 150
-_GROUP_SUMS = (
-    *(f"sum({name})::bigint AS {name}" for name in (*NARROW_BYTES, *TOLD_BYTES)),
-    "sum(viewer_seconds / nullif(up_seconds, 0)) AS viewers",
-    "sum(stream_seconds / nullif(up_seconds, 0)) AS streams",
-    "sum(viewer_seconds) AS viewer_seconds",
-    *(f"sum({name})::float8 AS {name}" for name in WATCHED_SECONDS[2:]),
-)
 
 
 def upsert(table: Table, columns: Iterable[str], query: str) -> TextClause:
@@ -64,7 +53,7 @@ def upsert(table: Table, columns: Iterable[str], query: str) -> TextClause:
     )
 
 
-def _names(table: Table) -> list[str]:
+def names(table: Table) -> list[str]:
     return [column.name for column in table.columns]
 
 
@@ -142,13 +131,13 @@ def _told_traffic() -> str:
     )
 
 
-TRAFFIC_5M = upsert(traffic_5m, _names(traffic_5m), _told_traffic())
+TRAFFIC_5M = upsert(traffic_5m, names(traffic_5m), _told_traffic())
 
 
 def _coarser(table: Table, source: str, unit: str) -> TextClause:
     return upsert(
         table,
-        _names(table),
+        names(table),
         f"SELECT server_id, date_trunc('{unit}', at, 'UTC') AS at,"
         f" {', '.join(f'sum({name})::bigint' for name in (*NARROW_BYTES, *TOLD_BYTES))},"
         f" {', '.join(f'sum({name})' for name in WATCHED_SECONDS)}"
@@ -198,8 +187,8 @@ def _wide_1h() -> str:
     )
 
 
-SERVER_5M = upsert(server_5m, _names(server_5m), _wide_5m())
-SERVER_1H = upsert(server_1h, _names(server_1h), _wide_1h())
+SERVER_5M = upsert(server_5m, names(server_5m), _wide_5m())
+SERVER_1H = upsert(server_1h, names(server_1h), _wide_1h())
 
 
 def _streams_5m() -> str:
@@ -265,59 +254,3 @@ CHANNEL_1H = upsert(
     " max(viewers_max), sum(viewer_seconds), sum(publishing_seconds)"
     " FROM channel_5m WHERE at >= :start AND at < :end GROUP BY 1, 2",
 )
-
-
-def _grouped(table: Table, source: str, where: str) -> TextClause:
-    sums = ", ".join(_GROUP_SUMS)
-    return upsert(
-        table,
-        _names(table),
-        f"SELECT rolled.at, placed.group_id, count(*) AS servers, {sums} FROM {source} rolled"
-        " JOIN server_in_group placed ON placed.server_id = rolled.server_id"
-        f" WHERE rolled.at >= :start AND rolled.at < :end{where} GROUP BY 1, 2",
-    )
-
-
-def _summed(table: Table, source: str, where: str) -> TextClause:
-    sums = ", ".join(
-        f"sum({name}){'::bigint' if name.endswith('_bytes') else ''} AS {name}"
-        for name in (*NARROW_BYTES, *TOLD_BYTES, "viewers", "streams", *WATCHED_SECONDS[:1], *WATCHED_SECONDS[2:])
-    )
-    return upsert(
-        table,
-        _names(table),
-        f"SELECT told.dimension, rolled.at, told.name, sum(rolled.servers)::integer AS servers, {sums}"
-        f" FROM {source} rolled JOIN server_group dims ON dims.id = rolled.group_id CROSS JOIN LATERAL {_DIMENSIONS}"
-        f" WHERE rolled.at >= :start AND rolled.at < :end{where} GROUP BY 1, 2, 3",
-    )
-
-
-# What a group counts for: one row for each of DIMENSIONS.
-_DIMENSIONS = (
-    "(VALUES ('total', ''), ('role', dims.role), ('region', dims.region), ('provider', dims.provider),"
-    " ('kind', dims.kind), ('tag', array_to_string(dims.tags, ', '))) AS told(dimension, name)"
-)
-GROUP_5M = _grouped(group_5m, "traffic_5m", "")
-GROUP_1H = _grouped(group_1h, "traffic_1h", "")
-SUM_5M = _summed(sum_5m, "group_5m", "")
-SUM_1H = _summed(sum_1h, "group_1h", "")
-_THESE = " AND placed.group_id = ANY(CAST(:groups AS bigint[]))"
-_NAMES = "(dimension, name) IN (SELECT * FROM unnest(CAST(:dimensions AS text[]), CAST(:names AS text[])))"
-# The names that groups count for.
-NAMES = text(
-    f"SELECT DISTINCT told.dimension, told.name FROM server_group dims CROSS JOIN LATERAL {_DIMENSIONS}"
-    " WHERE dims.id = ANY(CAST(:groups AS bigint[])) AND told.dimension <> 'total'"
-)
-
-
-def _regroup(level: str, group: Table, summed: Table) -> tuple[TextClause, ...]:
-    return (
-        text(f"DELETE FROM {group} WHERE group_id = ANY(CAST(:groups AS bigint[])) AND at >= :start AND at < :end"),
-        _grouped(group, f"traffic_{level}", _THESE),
-        text(f"DELETE FROM {summed} WHERE {_NAMES} AND at >= :start AND at < :end"),
-        _summed(summed, group.name, f" AND {_NAMES.replace('(dimension, name)', '(told.dimension, told.name)')}"),
-    )
-
-
-# The same, of some groups and their names alone.
-REGROUP = {"5m": _regroup("5m", group_5m, sum_5m), "1h": _regroup("1h", group_1h, sum_1h)}

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from actions.contracts import add_contract
 from cdn.model import LOCAL_ADMIN, Kind, Role
-from db import contracts, groups, partitions, rollup_sql
+from db import contracts, group_sql, groups, partitions
 from db.bulk import copy
 from db.contracts import Stored
 from db.fleet import Draft, add
@@ -62,7 +62,7 @@ def group(engine: Engine, start: datetime, end: datetime) -> None:
         for table in ("group_5m", "sum_5m"):
             partitions.ensure(engine, table, [at.date(), until.date()])
         with engine.begin() as connection:
-            for statement in (rollup_sql.GROUP_5M, rollup_sql.SUM_5M):
+            for statement in (group_sql.GROUP_5M, group_sql.SUM_5M):
                 connection.execute(statement, {"start": at, "end": until})
         at = until
 

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from cdn.model import Kind, Role
-from db import groups, partitions, rollup, rollup_sql
+from db import group_sql, groups, partitions, rollup, rollup_sql
 from db.fleet import Draft, add
 from db.rolled import NARROW_BYTES, TOLD_BYTES
 
@@ -88,7 +88,7 @@ def roll_up(engine: Engine, start: datetime, end: datetime) -> None:
     bounds: dict[str, Any] = {"start": first, "end": last}
     with engine.begin() as connection:
         ids = list(connection.execute(text("SELECT id FROM server")).scalars())
-        for statement in (rollup_sql.TRAFFIC_1H, rollup_sql.GROUP_5M, rollup_sql.GROUP_1H, rollup_sql.CHANNEL_1H):
+        for statement in (rollup_sql.TRAFFIC_1H, group_sql.GROUP_5M, group_sql.GROUP_1H, rollup_sql.CHANNEL_1H):
             connection.execute(statement, bounds)
         connection.execute(rollup_sql.STREAM_1H, {**bounds, "servers": ids})
         day = first.replace(hour=0)

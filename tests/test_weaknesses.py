@@ -48,7 +48,7 @@ PUT_TOGETHER = {
     "db/query.py:history": "the catalogue of quantities, the members of Group and of Level",
     "db/responses.py:_responses": "one of two tables of ours",
     "db/retention.py:_measured": "the tables that are kept, and the key of each",
-    "db/rollup_sql.py:_regroup": "our own tables: called when the module is loaded",
+    "db/group_sql.py:_regroup": "our own tables: called when the module is loaded",
     "db/rollup_sql.py:upsert": "our own tables: called when the module is loaded",
 }
 
