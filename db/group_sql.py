@@ -60,7 +60,7 @@ _NAMES = "(dimension, name) IN (SELECT * FROM unnest(CAST(:dimensions AS text[])
 # The names that groups count for.
 NAMES = text(
     f"SELECT DISTINCT told.dimension, told.name FROM server_group dims CROSS JOIN LATERAL {_DIMENSIONS}"
-    " WHERE dims.id = ANY(CAST(:groups AS bigint[])) AND told.dimension <> 'total'"
+    " WHERE dims.id = ANY(CAST(:groups AS bigint[]))"
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 from alembic import command
@@ -14,8 +15,9 @@ from cdn.model import LOCAL_ADMIN
 from cdn.settings import environment, load
 from collector.writer import Writer
 from db import engine as engines
-from db import live, migrate, partitions
+from db import groups, live, migrate, partitions, rollup
 from db.retention import kept_days
+from tests import rolled_rows
 from tests.readings import START, FakeServer, moment
 
 EDGE = {"name": "edge-1", "kind": "srs", "url": "http://10.0.0.1:1985", "role": "edge"}
@@ -55,6 +57,30 @@ def test_down_and_up_again_works(database_url: str, engine: Engine) -> None:
     migrate.upgrade(database_url)
     command.check(migrate.config(database_url))
     migrate.require_newest(engine)
+
+
+def test_what_is_new_in_a_schema_is_formed_of_the_history_there_is(database_url: str, engine: Engine) -> None:
+    ids = [rolled_rows.server(engine, f"edge-{number}", region=f"R{number}") for number in range(2)]
+    at = [START + timedelta(minutes=5 * number) for number in range(600)]
+    rows = [rolled_rows.traffic_row(id_, each, egress_bytes=id_ * 1_000) for id_ in ids for each in at]
+    rolled_rows.write(engine, "traffic_5m", rows)
+    rolled_rows.roll_up(engine, at[0], at[-1])
+
+    def formed() -> list[list[tuple[object, ...]]]:
+        names = "SELECT dimension, at, name, egress_bytes, servers FROM {} ORDER BY 1, 2, 3"
+        days = "SELECT server_id, at, egress_bytes, covered_seconds FROM traffic_1d ORDER BY 1, 2"
+        with engine.begin() as connection:
+            asked = (names.format("sum_5m"), names.format("sum_1h"), days)
+            return [[tuple(row) for row in connection.execute(text(query))] for query in asked]
+
+    before = formed()
+    assert all(before)
+    migrate.downgrade(database_url, "0004")
+    migrate.upgrade(database_url)
+    assert not any(formed())
+    groups.keep(engine)
+    rollup.roll_up(engine, at[-1] + timedelta(days=2))
+    assert formed() == before
 
 
 def test_migrations_started_at_once_wait_for_each_other(empty_database_url: str) -> None:
