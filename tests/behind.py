@@ -19,11 +19,14 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from actions.users import add_user
+from cdn.clock import utc_now
 from cdn.model import LOCAL_ADMIN
 from cdn.networks import Network
 from cdn.settings import load
+from db import access
 from db import engine as engines
-from web import oidc, plain, signin, visitors
+from db.frame import records
+from web import oidc, plain, signin, visitors, watched
 from web.gate import Gate
 from web.headers import Guarded
 from web.proxies import Proxies
@@ -80,6 +83,10 @@ class Behind:
         """An account with PASSWORD."""
         return add_user(self.engine, name, role, PASSWORD, by=LOCAL_ADMIN, must_change=must_change)
 
+    def account(self, name: str) -> dict[str, Any]:
+        """What is stored of the account of that name."""
+        return next(row for row in records(access.users(self.engine, utc_now())) if row["name"] == name)
+
     @contextmanager
     def browser(self, address: str = "127.0.0.1", url: str = "http://127.0.0.1:8501") -> Iterator[TestClient]:
         """Somebody at `address` who typed `url`."""
@@ -104,6 +111,21 @@ def site(
     made = Behind(engine, base, trusted, tls, config)
     patch.setattr(visitors, "shared", lambda: made.visitors)
     return made
+
+
+def site_of_two(engine: Engine, patch: pytest.MonkeyPatch) -> Behind:
+    """A site of ada, an admin, and vi, a viewer. Open pages are looked at all the time."""
+    patch.setattr(watched, "CHECK", 0.05)
+    made = site(engine, patch)
+    made.add()
+    made.add("vi", "viewer")
+    return made
+
+
+def soon(patch: pytest.MonkeyPatch) -> None:
+    """What the gate knows is looked up again after a moment, instead of after as long as people may wait for it."""
+    assert visitors.FRESH + watched.CHECK < 5
+    patch.setattr(visitors, "FRESH", 0.3)
 
 
 def origin(client: TestClient) -> dict[str, str]:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import count
+from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 import hypothesis
-import psycopg2
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import Engine
+from sqlalchemy.engine import make_url
 
+from actions import passwords
 from cdn.settings import Settings
 from db import embedded, migrate
 from db import engine as engines
+from tests.databases import Databases, execute, unmigrated
 from tests.pooler import Pooler, pooler_program
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
@@ -32,7 +37,26 @@ Settings.model_config["env_file"] = None
 for _name in [name for name in os.environ if name.lower() in Settings.model_fields]:
     del os.environ[_name]
 
-_numbers = count(1)
+# A hash at full strength takes as long as a whole test, and most tests only want an account. `full_strength` brings
+# the product's own back, and `test_sign_in.py` holds a program without this to it.
+_STRONG = passwords._hasher
+passwords._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+def pytest_collection_finish() -> None:
+    """Each drawing of a page would look through all installed packages for components; what it finds stays the same."""
+    if "streamlit.testing.v1" in sys.modules:
+        scanner = importlib.import_module("streamlit.components.v2.manifest_scanner")
+        scanner.scan_component_manifests = cache(scanner.scan_component_manifests)  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def full_strength(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Passwords are hashed as in production."""
+    monkeypatch.setattr(passwords, "_hasher", _STRONG)
+    passwords._nobodys.cache_clear()
+    yield
+    passwords._nobodys.cache_clear()
 
 
 @pytest.fixture(scope="session")
@@ -48,22 +72,35 @@ def open_folder() -> Iterator[Path]:
 def cluster(open_folder: Path) -> Iterator[embedded.Cluster]:
     """One embedded PostgreSQL for all tests of this process, with a migrated template database."""
     with embedded.running(open_folder / "newest", durable=False) as running:
-        _execute(running, f"CREATE DATABASE {TEMPLATE}")
+        # Tests connect thousands of times; who derives the password's key as often as usual waits for that alone.
+        # What tests delete is not tidied up behind them: they would see plans and sizes that depend on the moment.
+        password = make_url(running.url()).password
+        execute(running, f"SET scram_iterations = 1; ALTER ROLE {embedded.NAME} PASSWORD '{password}'")
+        execute(running, "ALTER SYSTEM SET autovacuum = off")
+        execute(running, "SELECT pg_reload_conf()")
+        execute(running, f"CREATE DATABASE {TEMPLATE}")
         migrate.upgrade(running.url(TEMPLATE))
         yield running
 
 
+@pytest.fixture(scope="session")
+def databases(cluster: embedded.Cluster) -> Iterator[Databases]:
+    """Where migrated, empty databases come from, for a test or for a whole module."""
+    with closing(Databases(cluster, TEMPLATE)) as made:
+        yield made
+
+
 @pytest.fixture
-def database_url(cluster: embedded.Cluster) -> Iterator[str]:
+def database_url(cluster: embedded.Cluster, databases: Databases) -> Iterator[str]:
     """A migrated, empty database of this test's own."""
-    with _database(cluster, TEMPLATE) as name:
+    with databases.one() as name:
         yield cluster.url(name)
 
 
 @pytest.fixture
 def empty_database_url(cluster: embedded.Cluster) -> Iterator[str]:
     """A database that no migration has seen."""
-    with _database(cluster, "template1") as name:
+    with unmigrated(cluster) as name:
         yield cluster.url(name)
 
 
@@ -92,14 +129,14 @@ def _cluster15(open_folder: Path) -> Iterator[embedded.Cluster]:
 @pytest.fixture
 def postgres16_url(_cluster16: embedded.Cluster) -> Iterator[str]:
     """An empty database on PostgreSQL 16, not migrated."""
-    with _database(_cluster16, "template1") as name:
+    with unmigrated(_cluster16) as name:
         yield _cluster16.url(name)
 
 
 @pytest.fixture
 def postgres15_url(_cluster15: embedded.Cluster) -> Iterator[str]:
     """An empty database on PostgreSQL 15, not migrated; skipped where Debian's package is missing."""
-    with _database(_cluster15, "template1") as name:
+    with unmigrated(_cluster15) as name:
         yield _cluster15.url(name)
 
 
@@ -114,26 +151,10 @@ def _pooler(cluster: embedded.Cluster, open_folder: Path) -> Iterator[Pooler]:
 
 
 @pytest.fixture
-def pgbouncer(_pooler: Pooler, cluster: embedded.Cluster) -> Iterator[str]:
+def pgbouncer(_pooler: Pooler, databases: Databases) -> Iterator[str]:
     """A migrated database of this test's own, behind PgBouncer in transaction mode with TLS and password.
 
     The database itself is called the same on `cluster`, for what has to go past the pooler.
     """
-    with _database(cluster, TEMPLATE) as name:
+    with databases.one() as name:
         yield _pooler.url(name)
-
-
-@contextmanager
-def _database(cluster: embedded.Cluster, template: str) -> Iterator[str]:
-    name = f"test_{next(_numbers)}"
-    _execute(cluster, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield name
-    _execute(cluster, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def _execute(cluster: embedded.Cluster, statement: str) -> None:
-    connection = psycopg2.connect(cluster.url("postgres").replace("+psycopg2", "", 1))
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-    connection.close()

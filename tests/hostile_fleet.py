@@ -36,7 +36,7 @@ from collector.sources import SOURCES
 from collector.sources.script import Wanted
 from collector.writer import Writer
 from db import fleet as fleets
-from db import pullers
+from db import minutes, pullers
 from tests.hostile_names import NAMES
 from tests.recorded import FIXTURES
 
@@ -281,6 +281,7 @@ def _poll(fleet: Hostile) -> None:
             states.note(target, done)
             polls.append(done)
         writer.write(polls)
+    minutes.keep(fleet.engine, utc_now())
     fetcher.close()
 
 

@@ -100,7 +100,7 @@ def providing() -> Iterator[Provider]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
     provider = Provider(f"http://127.0.0.1:{server.server_address[1]}")
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
         yield provider
     finally:

@@ -233,7 +233,7 @@ class Answering(BaseHTTPRequestHandler):
 @pytest.fixture
 def nginx() -> Iterator[str]:
     server = HTTPServer(("127.0.0.1", 0), Answering)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/stub_status"
     server.shutdown()

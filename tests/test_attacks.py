@@ -16,13 +16,11 @@ from starlette.websockets import WebSocketDisconnect
 from actions.users import change_user
 from cdn.clock import utc_now
 from cdn.model import LOCAL_ADMIN
-from db import access
-from db.frame import records
 from tests.asking import operations
-from tests.behind import PAGE, PASSWORD, Behind, form_of, origin, sign_in, site
+from tests.behind import PAGE, PASSWORD, Behind, form_of, origin, sign_in, site, site_of_two, soon
 from tests.everybody import asking, callers, content, fill_it, program
 from tests.test_gate import refused_socket, stream
-from web import watched
+from web import visitors, watched
 
 SITE = "http://monitor.example"
 EVIL = "http://evil.example"
@@ -30,21 +28,13 @@ EVIL = "http://evil.example"
 
 @pytest.fixture
 def door(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Behind:
-    monkeypatch.setattr(watched, "CHECK", 0.05)
-    made = site(engine, monkeypatch)
-    made.add()
-    made.add("vi", "viewer")
-    return made
+    return site_of_two(engine, monkeypatch)
 
 
 @pytest.fixture
 def browser(door: Behind) -> Iterator[TestClient]:
     with door.browser("192.0.2.7", SITE) as client:
         yield client
-
-
-def account(door: Behind, name: str) -> dict[str, Any]:
-    return next(row for row in records(access.users(door.engine, utc_now())) if row["name"] == name)
 
 
 # Sessions
@@ -62,12 +52,15 @@ def test_a_session_id_known_before_a_change_of_password_opens_nothing_after_it(b
     assert browser.get("/who", headers={"cookie": f"cdn_session={before}"}).status_code == 401
 
 
-def test_a_session_id_known_before_a_change_of_role_opens_nothing_after_it(door: Behind, browser: TestClient) -> None:
+def test_a_session_id_known_before_a_change_of_role_opens_nothing_after_it(
+    door: Behind, browser: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soon(monkeypatch)
     sign_in(browser, "vi")
     assert browser.get("/who").json()["role"] == "viewer"
-    before, vi = browser.cookies["cdn_session"], account(door, "vi")
+    before, vi = browser.cookies["cdn_session"], door.account("vi")
     change_user(door.engine, vi["id"], vi["version"], {"role": "admin"}, by=LOCAL_ADMIN, now=utc_now())
-    time.sleep(2.1)
+    time.sleep(visitors.FRESH)
     assert browser.get("/page", headers=PAGE).status_code == 200
     assert browser.cookies["cdn_session"] != before
     assert browser.get("/who").json()["role"] == "admin"

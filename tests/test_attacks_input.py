@@ -19,7 +19,7 @@ from cdn.clock import utc_now
 from cdn.model import LOCAL_ADMIN, Invalid
 from db import access
 from db.frame import records
-from tests.behind import PASSWORD, Behind, origin, sign_in, site
+from tests.behind import PASSWORD, Behind, origin, sign_in, site_of_two
 from tests.everybody import asking, callers, fill_it, program
 from tests.test_gate import stream
 from web import gate, watched
@@ -29,21 +29,13 @@ SITE = "http://monitor.example"
 
 @pytest.fixture
 def door(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Behind:
-    monkeypatch.setattr(watched, "CHECK", 0.05)
-    made = site(engine, monkeypatch)
-    made.add()
-    made.add("vi", "viewer")
-    return made
+    return site_of_two(engine, monkeypatch)
 
 
 @pytest.fixture
 def browser(door: Behind) -> Iterator[TestClient]:
     with door.browser("192.0.2.7", SITE) as client:
         yield client
-
-
-def account(door: Behind, name: str) -> dict[str, Any]:
-    return next(row for row in records(access.users(door.engine, utc_now())) if row["name"] == name)
 
 
 # Files
@@ -172,7 +164,7 @@ def test_a_name_composed_in_another_way_is_the_same_person_and_nobody_elses(door
 
 
 def test_nothing_tells_whether_there_is_such_an_account(door: Behind, browser: TestClient) -> None:
-    vi = account(door, "vi")
+    vi = door.account("vi")
     change_user(door.engine, vi["id"], vi["version"], {"disabled": True}, by=LOCAL_ADMIN, now=utc_now())
     told: list[tuple[int, str, list[str]]] = []
     for name, password in (("ada", "wrong"), ("xyz", "wrong"), ("vi", PASSWORD)):

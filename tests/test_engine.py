@@ -61,6 +61,7 @@ def test_a_database_that_wakes_up_slowly_is_no_outage(database_url: str) -> None
     with engine.begin() as connection:
         assert connection.scalar(text("SELECT 1")) == 1
     engine.dispose()
+    listener.shutdown(socket.SHUT_RDWR)  # closed alone, it goes on waiting, and this program never ends
     listener.close()
 
 

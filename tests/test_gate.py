@@ -18,8 +18,8 @@ from cdn.errors import Unavailable
 from cdn.model import LOCAL_ADMIN
 from db import access
 from db.frame import records
-from tests.behind import API_TOKEN, PAGE, PASSWORD, Behind, form_of, origin, sign_in, site
-from web import watched
+from tests.behind import API_TOKEN, PAGE, PASSWORD, Behind, form_of, origin, sign_in, site, soon
+from web import visitors, watched
 from web.gate import FREE
 
 SECRETS = [
@@ -59,6 +59,11 @@ def elsewhere(door: Behind) -> Iterator[TestClient]:
         yield client
 
 
+@pytest.fixture(name="soon")
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    soon(monkeypatch)
+
+
 def stream(client: TestClient) -> str:
     """Where pages connect to."""
     return str(client.base_url.copy_with(scheme="ws", path="/_stcore/stream"))
@@ -96,6 +101,7 @@ def test_open_is_never_open_for_others_than_this_machine(door: Behind, url: str,
         assert "python -m web user add" in answer.text
 
 
+@pytest.mark.usefixtures("soon")
 def test_the_door_closes_with_the_first_account_while_pages_are_open(door: Behind, browser: TestClient) -> None:
     with browser.websocket_connect(stream(browser)) as socket:
         assert socket.receive_text() == "admin"
@@ -197,6 +203,7 @@ def test_a_wrong_token_is_a_problem_even_beside_a_good_session(ada: int, elsewhe
     assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
+@pytest.mark.usefixtures("soon")
 def test_a_revoked_token_ends_within_seconds(
     door: Behind, ada: int, elsewhere: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,6 +223,7 @@ def ends_within(client: TestClient, path: str, headers: dict[str, str] | None = 
     return time.monotonic() - begun
 
 
+@pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("how", ["everywhere", "disabled", "password"])
 def test_a_session_that_is_over_elsewhere_is_over_here_within_seconds(
     door: Behind, ada: int, elsewhere: TestClient, how: str
@@ -232,6 +240,7 @@ def test_a_session_that_is_over_elsewhere_is_over_here_within_seconds(
     assert ends_within(elsewhere, "/who") < 5
 
 
+@pytest.mark.usefixtures("soon")
 def test_another_role_is_so_within_seconds(door: Behind, ada: int, elsewhere: TestClient) -> None:
     door.add("vi", "viewer")
     sign_in(elsewhere, "vi")
@@ -296,6 +305,7 @@ def test_a_websocket_works_as_if_nobody_watched_it(ada: int, elsewhere: TestClie
             assert socket.receive_text() == str(number)
 
 
+@pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize(
     ("how", "reason"), [("role", "role changed"), ("disabled", "signed out"), ("everywhere", "signed out")]
 )
@@ -319,6 +329,7 @@ def test_an_open_page_that_is_only_watched_is_closed_within_seconds(
     assert (closed.value.code, closed.value.reason) == (4401, reason)
 
 
+@pytest.mark.usefixtures("soon")
 def test_what_a_page_asks_after_its_session_is_over_is_not_heard(
     door: Behind, ada: int, elsewhere: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -328,7 +339,7 @@ def test_what_a_page_asks_after_its_session_is_over_is_not_heard(
     with elsewhere.websocket_connect(stream(elsewhere)) as socket:
         socket.receive_text()
         sign_out_everywhere(door.engine, vi, by=LOCAL_ADMIN)
-        time.sleep(2.1)
+        time.sleep(visitors.FRESH)
         socket.send_text("do it")
         with pytest.raises(WebSocketDisconnect) as closed:
             socket.receive_text()
@@ -339,6 +350,7 @@ def away(*_: object, **__: object) -> Any:
     raise Unavailable("the database does not answer")
 
 
+@pytest.mark.usefixtures("soon")
 def test_while_the_database_is_away_who_is_in_stays_and_nobody_else_comes_in(
     door: Behind, ada: int, elsewhere: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -346,7 +358,7 @@ def test_while_the_database_is_away_who_is_in_stays_and_nobody_else_comes_in(
     assert elsewhere.get("/who").status_code == 200
     for name in ("visitors", "bearer", "is_open"):
         monkeypatch.setattr(access, name, away)
-    time.sleep(2.1)
+    time.sleep(visitors.FRESH)
     assert elsewhere.get("/who").json()["name"] == "ada"
     with elsewhere.websocket_connect(stream(elsewhere)) as socket:
         assert socket.receive_text() == "admin"

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from html import escape
 from typing import Any
 
-import psycopg2
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text
@@ -30,6 +29,7 @@ from db import audit, embedded, working
 from db import engine as engines
 from db.frame import records
 from tests import asking, behind
+from tests.databases import Databases
 from tests.hostile_fleet import LOUD, Hostile, hostile, passed_on, typed
 from tests.hostile_names import NAMES, STRANGER, Seen, control, read_by_plotly, strings
 from tests.hostile_pages import ASKED, PAGES, faults, figures, words
@@ -50,25 +50,33 @@ WHOLE: dict[str, tuple[dict[str, str], ...]] = {
 
 
 @pytest.fixture(scope="module")
-def fleet(cluster: embedded.Cluster) -> Iterator[Hostile]:
+def fleet(cluster: embedded.Cluster, databases: Databases) -> Iterator[Hostile]:
     """The fleet, made once: no test here changes it."""
-    connection = psycopg2.connect(cluster.url("postgres").replace("+psycopg2", "", 1))
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE DATABASE hostile_names TEMPLATE migrated")
-    engine = engines.create(cluster.url("hostile_names"))
-    with hostile(engine) as made:
-        yield made
-    engine.dispose()
-    with connection.cursor() as cursor:
-        cursor.execute("DROP DATABASE hostile_names WITH (FORCE)")
-    connection.close()
+    with databases.one() as name:
+        engine = engines.create(cluster.url(name))
+        with hostile(engine) as made:
+            yield made
+        engine.dispose()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_read() -> Iterator[None]:
+    """What a page read of the fleet is as good for the next one: each draws it anew."""
+    frames.forget()
+    yield
+    frames.forget()
 
 
 @pytest.fixture(autouse=True)
-def _nothing_read(fleet: Hostile, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    frames.forget()
+def _shared(fleet: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(db.engine, "shared", lambda: fleet.engine)
+
+
+@pytest.fixture
+def of_its_own(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Pages are over an empty database."""
+    monkeypatch.setattr(db.engine, "shared", lambda: engine)
+    frames.forget()
     yield
     frames.forget()
 
@@ -151,6 +159,7 @@ def test_a_channel_and_a_stream_have_a_page_each_whatever_they_are_called(fleet:
 
 
 def test_plotly_shows_the_regions_as_they_are_called() -> None:
+    frames.forget()  # what was read when the fleet was new ends before its first whole minute
     (figure,) = figures(opened("pages/live/overview.py"))
     named = {read_by_plotly(trace["name"]) for trace in figure["data"]}
     assert named >= {plain(TYPED[what]) for what in LOUD}
@@ -167,10 +176,7 @@ def test_who_is_connected_is_shown_as_text(fleet: Hostile) -> None:
 
 
 @pytest.mark.parametrize("what", ["markdown link", "script", "line", "turned", "shortcodes", "emoji"])
-def test_what_somebody_types_comes_back_as_text_whether_it_is_taken_or_not(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch, what: str
-) -> None:
-    monkeypatch.setattr(db.engine, "shared", lambda: engine)
+def test_what_somebody_types_comes_back_as_text_whether_it_is_taken_or_not(of_its_own: None, what: str) -> None:
     for page, label, button in (
         ("pages/admin/fleet.py", "Name", "Add server"),
         ("pages/admin/access.py", "Name", "Add"),

@@ -20,9 +20,9 @@ import web.api
 import web.routes
 from cdn.roles import SCOPES
 from cdn.settings import ROOT
-from tests.asking import PATH, Operation, operations
-from tests.everybody import ROLES, asking, callers, content, fill_it, program
-from tests.test_pages import first_line
+from tests.asking import NOBODY, PATH, Operation, operations
+from tests.everybody import ROLES, SERVER, asking, callers, content, fill_it, program
+from tests.test_pages import first_line, markup
 from ui import frames
 from web.gate import FREE
 
@@ -221,6 +221,8 @@ def test_a_page_is_drawn_for_its_role_and_those_above(
     assert refused == (rank < ROLES.index(PAGES_FOR.get(page, "viewer")))
     if refused:
         assert [*app.button, *app.text_input, *app.selectbox, *app.get("file_uploader")] == []
+        assert SERVER["name"] not in markup(app)
+        assert NOBODY not in markup(app)
     assert content(engine) == before
 
 

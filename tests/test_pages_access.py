@@ -11,7 +11,6 @@ from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
 import db.engine
-from actions.add_server import add_server
 from actions.sign_in import Arrival, WrongPassword, sign_in
 from actions.tokens import make_token
 from actions.users import add_user
@@ -27,7 +26,6 @@ from ui import frames
 
 ACCESS = "pages/admin/access.py"
 PASSWORD = "seven green boats"
-EVERYBODY = tuple(page for page in PAGES if not page.endswith("fleet.py"))
 
 
 @pytest.fixture(autouse=True)
@@ -78,27 +76,6 @@ def people(engine: Engine) -> dict[str, dict[str, Any]]:
 
 def newest(engine: Engine) -> dict[str, Any]:
     return records(audit.trail(engine, most=1))[0]
-
-
-@pytest.mark.parametrize("role", ["viewer", "operator", "", "nonsense"])
-@pytest.mark.parametrize("page", ["pages/admin/fleet.py", ACCESS])
-def test_a_page_for_admins_is_neither_shown_nor_drawn_for_others(
-    stored: Engine, ada: int, page: str, role: str
-) -> None:
-    fields = {"name": "edge-1", "kind": "srs", "url": "http://10.0.0.1:1985", "role": "edge"}
-    add_server(stored, fields, key="", by=LOCAL_ADMIN)
-    app = opened(page, role, "vi", 2)
-    assert first_line(app).endswith("is for admins")
-    assert not app.button
-    assert not app.text_input
-    for secret in ("edge-1", "10.0.0.1"):
-        assert secret not in markup(app)
-
-
-@pytest.mark.parametrize("role", ["viewer", "operator", "admin"])
-@pytest.mark.parametrize("page", EVERYBODY)
-def test_all_other_pages_are_for_everybody(stored: Engine, ada: int, page: str, role: str) -> None:
-    assert "is for admins" not in first_line(opened(page, role))
 
 
 @pytest.mark.parametrize("page", PAGES)
