@@ -129,6 +129,29 @@ class Settings(BaseSettings):
     max_clients_per_server: int = Field(10_000, ge=100, le=1_000_000, description="Clients read of one server.")
     spool_bytes: int = Field(200_000_000, ge=0, description="Disk for polls that the database could not take yet.")
 
+    tell_timeout: float = Field(10.0, gt=0, le=120, description="Seconds one notification may take to be handed over.")
+    mail_from: str = Field(
+        "", max_length=320, description="Address mail comes from, like alerts@example.com. Empty: no mail is sent."
+    )
+    sendgrid_api_key: SecretStr = Field(
+        SecretStr(""), description="API key of SendGrid, with the right to send mail. Empty: none is sent that way."
+    )
+    sendgrid_url: str = Field(
+        "https://api.sendgrid.com", description="Where SendGrid answers: in the EU https://api.eu.sendgrid.com."
+    )
+    mail_sandbox: bool = Field(False, description="SendGrid checks what it is given and delivers nothing: for trials.")
+    smtp_url: SecretStr = Field(
+        SecretStr(""),
+        description="Mail server: smtp://user:password@host:587 (STARTTLS), smtps://, or smtp+plain:// without either.",
+    )
+    webhook_secret: SecretStr = Field(
+        SecretStr(""), description="Secret that webhooks are signed with, at least 16 characters. Empty: none is sent."
+    )
+    webhook_allow: Annotated[tuple[Network, ...], NoDecode] = Field(
+        (),
+        description="Own networks webhooks and chats may be in, like 10.0.0.0/8. Empty: public addresses alone.",
+    )
+
     retain_samples_days: Days = Field(14, description="Days every poll is kept.")
     retain_stream_samples_days: Days = Field(3, description="Days the minutes of streams are kept.")
     retain_minutes_days: Days = Field(8, description="Days the minutes of servers are kept.")
@@ -163,7 +186,7 @@ class Settings(BaseSettings):
             raise ValueError("want a colour like #1d63d8")
         return value.lower()
 
-    @field_validator("poll_allow", "poll_deny", "trusted_proxies", mode="before")
+    @field_validator("poll_allow", "poll_deny", "trusted_proxies", "webhook_allow", mode="before")
     @classmethod
     def _networks(cls, value: object) -> object:
         return networks(value) if isinstance(value, str) else value
@@ -178,12 +201,39 @@ class Settings(BaseSettings):
             raise ValueError("want origins like https://board.example, without a path")
         return origins
 
-    @field_validator("public_url", "oidc_issuer")
+    @field_validator("public_url", "oidc_issuer", "sendgrid_url")
     @classmethod
     def _web_address(cls, value: str) -> str:
         if value and not _is_web_address(value):
             raise ValueError("want an address like https://monitor.example, without query or password")
         return value.rstrip("/")
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _mail_server(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
+        if text and not _is_mail_server(text):
+            raise ValueError(
+                "want smtp://user:password@host:587 or smtps://…, with : / @ in the password as %3A %2F %40;"
+                " smtp+plain://host:25 is not encrypted and takes no password"
+            )
+        return value
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < 16:
+            raise ValueError("want at least 16 characters")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _bare_address(cls, value: str) -> str:
+        name, at, domain = value.partition("@")
+        odd = set(' \t\r\n<>,;"') & set(value)
+        if value and (odd or not (name and at and domain) or "@" in domain or not value.isascii()):
+            raise ValueError("want a bare address like alerts@example.com")
+        return value
 
     @field_validator("secret_key")
     @classmethod
@@ -231,6 +281,18 @@ def _is_web_address(url: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.username)
+
+
+def _is_mail_server(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    if parts.scheme == "smtp+plain" and (parts.username or parts.password):
+        return False
+    bare = not (parts.query or parts.fragment or parts.path.strip("/"))
+    return parts.scheme in ("smtp", "smtps", "smtp+plain") and bool(parts.hostname) and bare
 
 
 def _is_postgresql(url: str) -> bool:

@@ -16,6 +16,9 @@ SECRETS = {
     "DATABASE_URL_DIRECT": "postgresql://me:swordfish@direct/db",
     "SECRET_KEY": Fernet.generate_key().decode(),
     "API_TOKEN": "swordfish-token",
+    "SENDGRID_API_KEY": "SG.swordfish",
+    "SMTP_URL": "smtp://me:swordfish@mail.example",
+    "WEBHOOK_SECRET": "swordfish-webhooks",
 }
 ENTRY = re.compile(r"^#([A-Z0-9_]+)=", re.MULTILINE)
 
