@@ -2,8 +2,8 @@
 
 A thousand servers with twenty streams each and fifty rules with scopes, judged at once (`evaluate.evaluate`), and the
 same one by one with `evaluate.step` alone, in the same run and to the same result: what a plain loop has to pay.
-Four times: while all is calm; while a hundredth of it is beyond a threshold and stays there; at the moment in which
-everything breaks; and while everything stays broken.
+Four times: while all is calm; while a hundredth of it is beyond a threshold and stays there; at the moment in which a
+tenth breaks; and while that tenth stays broken.
 
     python -m benchmarks.evaluate
     python -m benchmarks.evaluate --servers 1000 --streams 20 --rules 50 --times 5
@@ -39,7 +39,9 @@ def main() -> None:
     parser.add_argument("--servers", type=int, default=1_000)
     parser.add_argument("--streams", type=int, default=20, help="on each server")
     parser.add_argument("--rules", type=int, default=50)
-    parser.add_argument("--times", type=int, default=5, help="how often each is measured; the middle one is printed")
+    parser.add_argument(
+        "--times", type=int, default=5, help="how often it is measured at once; the middle one is printed"
+    )
     given = parser.parse_args()
 
     rules = made_rules(given.rules)
@@ -52,8 +54,8 @@ def main() -> None:
     for words, share, held in (
         ("calm", 0.0, False),
         ("1 % beyond, and stays so", 0.01, True),
-        ("everything breaks", 1.0, False),
-        ("everything stays broken", 1.0, True),
+        ("a tenth breaks", 0.1, False),
+        ("a tenth stays broken", 0.1, True),
     ):
         states: States = {}
         if held:
@@ -61,11 +63,11 @@ def main() -> None:
         now = START + timedelta(seconds=15)
         seen = look(rules, fleet, share, now)
         fast, quick = measured(evaluate.evaluate, rules, states, seen, now, given.times)
-        slow, plain = measured(one_by_one, rules, states, seen, now, given.times)
+        slow, plain = measured(one_by_one, rules, states, seen, now, 1)
         if stored(quick) != stored(plain):
             raise SystemExit(f"{words}: at once and one by one do not agree")
         line = f"{words:28}{len(states):>10,}{fast * 1_000:>9,.0f} ms{slow * 1_000:>10,.0f} ms"
-        print(f"{line}{fast / slow:>8.2f}")
+        print(f"{line}{fast / slow:>8.4f}")
 
 
 def measured(

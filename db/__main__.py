@@ -86,15 +86,15 @@ def _secrets(work: Callable[[Engine, str], None], config: Settings) -> None:
 def _kept(engine: Engine, config: Settings) -> None:
     migrate.require_newest(engine)
     rows = retention.usage(engine, config, utc_now())
-    print(f"{'':<40}{'days':>6}{'size':>12}{'a row':>9}{'a server, day':>15}{'once full':>12}  setting")
+    print(f"{'':<46}{'days':>6}{'size':>12}{'a row':>9}{'a server, day':>15}{'once full':>12}  setting")
     for row in rows.to_dict("records"):
         sizes = (row["bytes"], row["row_bytes"], row["server_day_bytes"], row["full_bytes"])
         size, a_row, a_day, full = (
             f"{_bytes(each):>{width}}" for each, width in zip(sizes, (12, 9, 15, 12), strict=True)
         )
-        print(f"{row['words']:<40}{row['days']:>6}{size}{a_row}{a_day}{full}  {row['setting']}")
+        print(f"{row['words']:<46}{row['days']:>6}{size}{a_row}{a_day}{full}  {row['setting']}")
     print(
-        f"{'together':<46}{_bytes(rows['bytes'].sum()):>12}{'':>24}{_bytes(rows['full_bytes'].sum(skipna=False)):>12}"
+        f"{'together':<52}{_bytes(rows['bytes'].sum()):>12}{'':>24}{_bytes(rows['full_bytes'].sum(skipna=False)):>12}"
     )
     print("Sizes hold indexes. A server's day is one of the last 24 hours; of groups and channels it is one of them.")
     for each in retention.shorter(engine, config, utc_now()):
