@@ -180,8 +180,8 @@ def test_the_page_to_print_works_without_scripts_and_styles_of_its_own(october: 
     bill = billing.month(
         october, contract(october, name=HOSTILE, zone="Europe/Berlin", commit="300 Mbit/s"), OCTOBER, LATER
     )
-    frame: dict[str, Any] = {"made": "now", "others": [], "back": "billing", "back_words": ""}
-    answer = plain.page("report_bill.html", "/cdn", **frame, **report_bill.shown(bill))
+    frame: dict[str, Any] = {"made": "now", "others": [], "back_words": "Bills", **report_bill.shown(bill)}
+    answer = plain.page("report_bill.html", "/cdn", **frame)
     body = bytes(answer.body).decode()
     assert "<script" not in body
     assert " style=" not in body
@@ -196,8 +196,8 @@ def test_a_month_of_which_nothing_is_known_can_be_printed(engine: Engine) -> Non
     from web import plain
 
     bill = billing.month(engine, contract(engine), Month(2026, 9), datetime(2026, 9, 1, tzinfo=UTC))
-    frame: dict[str, Any] = {"made": "now", "others": [], "back": "billing", "back_words": "Bills"}
-    body = bytes(plain.page("report_bill.html", "", **frame, **report_bill.shown(bill)).body).decode()
+    frame: dict[str, Any] = {"made": "now", "others": [], "back_words": "Bills", **report_bill.shown(bill)}
+    body = bytes(plain.page("report_bill.html", "", **frame).body).decode()
     assert "nothing is known of this month" in body
 
 
