@@ -1,24 +1,33 @@
 """The fleet by minutes: what live pages show of the last hours, in all and by role, region, provider and kind.
 
-A minute is formed when it is over and again with its five minutes, so what comes late is in it. Servers count for what
-they were when it was formed.
+A minute is formed when it is over and again after its five minutes were, so what comes late is in it. Servers count for
+what they were when it was formed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine, text
 
+from cdn.units import MINUTE
 from db import partitions, rollup_sql
+from db.bulk import copy
 from db.delivered import OFFLOAD, split
 from db.engine import reachable
-from db.rolled import LIVE_DIMENSIONS, fleet_1m
+from db.rolled import FIVE_MINUTES, LIVE_DIMENSIONS, fleet_1m, rollup_due
 
 # A minute changes until the next poll of each server has told what grew in its last seconds.
 STILL_CHANGING = timedelta(minutes=3)
 # How far back minutes are formed that nobody formed, and how many in one transaction.
 FARTHEST, AT_ONCE = timedelta(days=1), timedelta(hours=1)
+# Five minutes that were noted, formed in one transaction.
+MOST_NOTED = 24
+_TAKE = text(
+    "DELETE FROM rollup_due WHERE ctid = ANY(ARRAY(SELECT ctid FROM rollup_due WHERE seconds = :seconds ORDER BY at"
+    " LIMIT :most)) RETURNING at"
+)
 _TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtext('minutes'))")
 _NEWEST = text("SELECT max(at) FROM fleet_1m WHERE dimension = 'total' AND at >= :since")
 _TRAFFIC = (
@@ -68,10 +77,15 @@ def form(connection: Connection, start: datetime, end: datetime) -> None:
     connection.execute(rollup_sql.ANY_JOIN)
 
 
-def keep(engine: Engine, now: datetime) -> None:
-    """Form the minutes that are over: the last ones, and those of a day that nobody formed yet. Raises Unavailable.
+def note(connection: Connection, starts: Iterable[datetime]) -> None:
+    """Note that the minutes of the five minutes that begin at `starts` are to be formed again."""
+    copy(connection, rollup_due, ("seconds", "server_id", "at"), ((MINUTE, 0, at) for at in starts))
 
-    Does nothing while another program is at it.
+
+def keep(engine: Engine, now: datetime) -> None:
+    """Form the minutes that are over: the last ones, those of a day that nobody formed yet, and those that were noted.
+
+    Does nothing while another program is at it. Raises Unavailable.
     """
     end = now.replace(second=0, microsecond=0)
     with reachable(engine), engine.begin() as connection:
@@ -85,3 +99,16 @@ def keep(engine: Engine, now: datetime) -> None:
                 return
             form(connection, at, until)
         at = until
+    while _noted(engine):
+        pass
+
+
+def _noted(engine: Engine) -> bool:
+    """Form some of the minutes that were noted; False where there are none, or another program is at it."""
+    with reachable(engine), engine.begin() as connection:
+        if not connection.scalar(_TRY_LOCK):
+            return False
+        starts = sorted(set(connection.scalars(_TAKE, {"seconds": MINUTE, "most": MOST_NOTED})))
+        for start in starts:
+            form(connection, start, start + timedelta(seconds=FIVE_MINUTES))
+    return bool(starts)

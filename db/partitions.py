@@ -89,6 +89,17 @@ def existing(engine: Engine, table: str) -> dict[str, date]:
         return {row.relname: datetime.strptime(row.relname[-8:], "%Y%m%d").date() for row in rows}
 
 
+def ensure_all(engine: Engine, tables: Iterable[str], days: Iterable[date]) -> None:
+    """`ensure` of many tables, that asks once which partitions there are."""
+    wanted, have = set(days), set()
+    with engine.begin() as connection:
+        query = text("SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r' AND pg_table_is_visible(oid)")
+        have = set(connection.scalars(query))
+    for table in tables:
+        if any(name_of(table, first_day(table, day)) not in have for day in wanted):
+            ensure(engine, table, wanted)
+
+
 def _make(engine: Engine, table: str, first: date) -> str:
     partition = name_of(table, first)
     start, end = f"{first} 00:00:00+00", f"{next_day(table, first)} 00:00:00+00"

@@ -216,8 +216,9 @@ regroup_due = Table(
     Column("month", Date, primary_key=True),
 )
 
-# Buckets of `seconds` that changed and are not rolled up yet. Rows are added by the transaction that changes what the
-# bucket is made of, and never changed: so the one who takes them away has seen all that they stand for.
+# Buckets of `seconds` that changed and are not rolled up yet; of 60 s, of server 0: the fleet's minutes in the
+# five that begin then. Rows are added by the transaction that changes what the bucket is made of, and never changed: so
+# the one who takes them away has seen all that they stand for.
 rollup_due = Table(
     "rollup_due",
     Base.metadata,

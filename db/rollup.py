@@ -91,6 +91,7 @@ def _chunk(engine: Engine, seconds: int, closed: datetime) -> int:
         if not connection.scalar(rollup_sql.TRY_LOCK):
             return 0
         connection.execute(rollup_sql.ROOM)
+        connection.execute(rollup_sql.LATER)
         rows = connection.execute(_TAKE, {"seconds": seconds, "closed": closed, "most": MOST_DUE})
         due: dict[datetime, set[int]] = {}
         for row in rows:
@@ -156,7 +157,7 @@ def _five_minutes(connection: Connection, run: Run) -> None:
     connection.execute(rollup_sql.CHANNEL_5M, bounds)
     _grouped(connection, group_sql.GROUP_5M, run)
     connection.execute(group_sql.SUM_5M, bounds)
-    minutes.form(connection, run.start, run.end)
+    minutes.note(connection, buckets(run.start, run.end))
 
 
 def _hours(connection: Connection, run: Run) -> None:
@@ -193,5 +194,4 @@ def _oldest(engine: Engine, seconds: int) -> datetime:
 
 def _partitions(engine: Engine, run: Run) -> None:
     days = {at.date() for at in (run.start, run.end - timedelta(seconds=1))}
-    for table in _TARGETS:
-        partitions.ensure(engine, table, days)
+    partitions.ensure_all(engine, _TARGETS, days)

@@ -33,6 +33,8 @@ from db.rolled import (
 TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtext('roll up'))")
 # Five minutes of a large fleet are sorted and added up in memory.
 ROOM = text("SET LOCAL work_mem = '64MB'")
+# Notes are taken and buckets formed in one transaction: a crash loses both or none, and nobody waits for the disk.
+LATER = text("SET LOCAL synchronous_commit = off")
 # The newest rows are beyond what the planner knows of a table. It takes them for one, and would go through all of them
 # once for each server.
 HASHED, ANY_JOIN = text("SET LOCAL enable_nestloop = off"), text("SET LOCAL enable_nestloop = on")
