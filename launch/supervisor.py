@@ -36,7 +36,7 @@ class Supervisor:
         self._pauses: dict[str, float] = {}
         self._due: dict[str, float] = {}
         self._beside: set[str] = set()
-        self._stopping = False
+        self._interrupted = False
         self.hurried = False  # interrupted once more while stopping
 
     def catch_signals(self) -> None:
@@ -79,6 +79,9 @@ class Supervisor:
 
     def tick(self, *others: Child) -> None:
         """Pass on what was printed, notice who died, start again who is due; waits a moment for something to happen."""
+        if self._interrupted:
+            # It was raised where Python lets nothing out, such as beside a fork.
+            raise KeyboardInterrupt
         talking = [child for child in (*self._running.values(), *others) if child.talks]
         readable, _, _ = select.select(talking, [], [], TICK_SECONDS)
         for child in readable:
@@ -92,7 +95,7 @@ class Supervisor:
 
     def stop(self) -> None:
         """End everything, the last started first, each in order; an interrupt meanwhile kills what is left."""
-        self._stopping = True
+        self._interrupted = True
         self._due.clear()
         for name in reversed(self._programs):
             if name in self._running:
@@ -112,10 +115,10 @@ class Supervisor:
         child.close()
 
     def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
-        if self._stopping:
+        if self._interrupted:
             self.hurried = True
             return
-        self._stopping = True
+        self._interrupted = True
         raise KeyboardInterrupt
 
     def _start(self, program: Program) -> None:

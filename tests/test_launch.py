@@ -14,6 +14,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -447,3 +448,17 @@ def test_a_folder_postgresql_cannot_use_is_replaced_unless_somebody_chose_it(
     launch._start_database()
     assert started == [tmp_path / "closed" / "run", tmp_path / "elsewhere"]
     assert "elsewhere" in terminal.getvalue()
+
+
+def test_an_interrupt_that_python_swallows_ends_everything_at_the_next_moment(tmp_path: Path) -> None:
+    supervisor = Supervisor(Output(["web"], colours=False), folder=tmp_path, environment={})
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    supervisor.catch_signals()
+    try:
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            supervisor.tick()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
