@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import Table, TextClause, text
 
-from db.rolled import NARROW_BYTES, TOLD_BYTES, WATCHED_SECONDS, group_1h, group_5m, sum_1h, sum_5m
+from db.rolled import DIMENSIONS, NARROW_BYTES, TOLD_BYTES, TOTAL, WATCHED_SECONDS, group_1h, group_5m, sum_1h, sum_5m
 from db.rollup_sql import names, upsert
 
 _GROUP_SUMS = (
@@ -20,10 +20,9 @@ _GROUP_SUMS = (
 
 
 # What a group counts for: one row for each of DIMENSIONS.
-_DIMENSIONS = (
-    "(VALUES ('total', ''), ('role', dims.role), ('region', dims.region), ('provider', dims.provider),"
-    " ('kind', dims.kind), ('tag', array_to_string(dims.tags, ', '))) AS told(dimension, name)"
-)
+_VALUES = {TOTAL: "''", "tag": "array_to_string(dims.tags, ', ')"}
+_PAIRS = ", ".join(f"('{each}', {_VALUES.get(each, f'dims.{each}')})" for each in DIMENSIONS)
+_DIMENSIONS = f"(VALUES {_PAIRS}) AS told(dimension, name)"
 
 
 def _grouped(table: Table, source: str, where: str) -> TextClause:

@@ -16,7 +16,7 @@ from db import partitions, rollup_sql
 from db.bulk import copy
 from db.delivered import OFFLOAD, split
 from db.engine import reachable
-from db.rolled import FIVE_MINUTES, LIVE_DIMENSIONS, fleet_1m, rollup_due
+from db.rolled import FIVE_MINUTES, LIVE_DIMENSIONS, TOTAL, fleet_1m, rollup_due
 
 # A minute changes until the next poll of each server has told what grew in its last seconds.
 STILL_CHANGING = timedelta(minutes=3)
@@ -34,7 +34,8 @@ _TRAFFIC = (
     "SELECT traffic.at, traffic.server_id, traffic.egress_bytes, traffic.internal_bytes, traffic.origin_bytes,"
     " traffic.counted_seconds FROM traffic_1m traffic WHERE traffic.at >= :start AND traffic.at < :end"
 )
-_NAMES = ", ".join(f"('{each}', {'server.' + each if each != 'total' else chr(39) * 2})" for each in LIVE_DIMENSIONS)
+_VALUES = {TOTAL: "''"}
+_NAMES = ", ".join(f"('{each}', {_VALUES.get(each, f'server.{each}')})" for each in LIVE_DIMENSIONS)
 # An edge says "on air" long after its source is gone: a channel that a first origin lists is on air where that one
 # says so; any other where a copy is published and its bytes grow.
 IS_ON_AIR = "CASE WHEN has_home THEN at_home ELSE moving END"

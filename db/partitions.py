@@ -91,7 +91,7 @@ def existing(engine: Engine, table: str) -> dict[str, date]:
 
 def ensure_all(engine: Engine, tables: Iterable[str], days: Iterable[date]) -> None:
     """`ensure` of many tables, that asks once which partitions there are."""
-    wanted, have = set(days), set()
+    wanted = set(days)
     with engine.begin() as connection:
         query = text("SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r' AND pg_table_is_visible(oid)")
         have = set(connection.scalars(query))
